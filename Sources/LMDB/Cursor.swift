@@ -1,0 +1,80 @@
+internal import CKernels
+internal import CLMDB
+
+/// A position in a table, lent to a closure by its transaction. Begins before the first key.
+@safe public struct Cursor: ~Copyable {
+    private let handle: OpaquePointer
+    private var found: (key: MDB_val, value: MDB_val)
+    private var page: UInt = 0
+
+    init(transaction: OpaquePointer, table: Table) throws(LMDBError) {
+        var opened: OpaquePointer?
+        try check(unsafe mdb_cursor_open(transaction, table.handle, &opened), .cursor)
+        unsafe handle = opened!
+        unsafe found = (MDB_val(), MDB_val())
+    }
+
+    deinit { unsafe mdb_cursor_close(handle) }
+
+    /// To the next key (the first, at the beginning); false behind the last one.
+    public mutating func next() throws(LMDBError) -> Bool { try move(MDB_NEXT) }
+
+    /// As ``next()``, for long ascending scans: loads each page before it is read.
+    public mutating func nextPrefetching() throws(LMDBError) -> Bool {
+        guard try move(MDB_NEXT) else { return false }
+        let address = UInt(bitPattern: unsafe found.value.mv_data) >> 12
+        if address != page {
+            page = address
+            unsafe ck_prefetch_page(found.value.mv_data)
+        }
+        return true
+    }
+
+    /// To the key before; false before the first.
+    public mutating func previous() throws(LMDBError) -> Bool { try move(MDB_PREV) }
+
+    public mutating func first() throws(LMDBError) -> Bool { try move(MDB_FIRST) }
+
+    public mutating func last() throws(LMDBError) -> Bool { try move(MDB_LAST) }
+
+    /// To the first key that is not less than `key`; false when there is none.
+    public mutating func seek(_ key: Key) throws(LMDBError) -> Bool {
+        let code = unsafe key.withBytes { bytes in
+            unsafe found.key = MDB_val(
+                mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            return unsafe mdb_cursor_get(handle, &found.key, &found.value, MDB_SET_RANGE)
+        }
+        return try answered(code)
+    }
+
+    /// To the last key that is less than `key`; false when there is none.
+    public mutating func seekBefore(_ key: Key) throws(LMDBError) -> Bool {
+        try seek(key) ? try previous() : try last()
+    }
+
+    private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
+        try answered(unsafe mdb_cursor_get(handle, &found.key, &found.value, operation))
+    }
+
+    private func answered(_ code: Int32) throws(LMDBError) -> Bool {
+        if code == 0 { return true }
+        if code == MDB_NOTFOUND { return false }
+        throw LMDBError(code: code, during: .cursor)
+    }
+
+    /// The key here, in the memory map.
+    public var key: RawSpan {
+        @_lifetime(borrow self) get {
+            let bytes = unsafe RawSpan(_unsafeStart: found.key.mv_data, byteCount: found.key.mv_size)
+            return unsafe _overrideLifetime(bytes, borrowing: self)
+        }
+    }
+
+    /// The value here, in the memory map, aligned to 2 bytes only.
+    public var value: RawSpan {
+        @_lifetime(borrow self) get {
+            let bytes = unsafe RawSpan(_unsafeStart: found.value.mv_data, byteCount: found.value.mv_size)
+            return unsafe _overrideLifetime(bytes, borrowing: self)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/// The bytes of a table's key, at most ``capacity``, kept in place: no allocation on the way to LMDB.
+///
+/// Integers are appended big-endian, so that LMDB's byte order is the order of the numbers.
+public struct Key: Sendable {
+    public static let capacity = 48
+
+    private var storage: InlineArray<48, UInt8>
+    public private(set) var count: Int
+
+    public init() {
+        storage = .init(repeating: 0)
+        count = 0
+    }
+
+    /// A key that is one number.
+    public init(_ value: UInt64) {
+        self.init()
+        append(value)
+    }
+
+    public mutating func append<Value: FixedWidthInteger>(_ value: Value) {
+        let size = MemoryLayout<Value>.size
+        precondition(count + size <= Key.capacity, "a key of more than \(Key.capacity) bytes")
+        var shift = size * 8
+        for index in count..<count + size {
+            shift -= 8
+            storage[index] = UInt8(truncatingIfNeeded: value >> shift)
+        }
+        count += size
+    }
+
+    public mutating func append(_ bytes: RawSpan) {
+        precondition(count + bytes.byteCount <= Key.capacity, "a key of more than \(Key.capacity) bytes")
+        for index in 0..<bytes.byteCount {
+            storage[count + index] = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt8.self)
+        }
+        count += bytes.byteCount
+    }
+
+    /// The key as bytes, for as long as `body` runs.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var storage = storage
+        return unsafe withUnsafeBytes(of: &storage) { unsafe body(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+    }
+}

@@ -1,0 +1,41 @@
+internal import CLMDB
+
+/// What LMDB answered when it did not do as it was asked.
+public struct LMDBError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// LMDB's own code (negative) or an `errno` (positive).
+    public let code: Int32
+    /// What was being done.
+    public let during: Step
+
+    public enum Step: String, Hashable, Sendable {
+        case open, begin, table, get, put, delete, cursor, commit, sync, copy, stat
+    }
+
+    init(code: Int32, during: Step) {
+        self.code = code
+        self.during = during
+    }
+
+    /// The disk, or the quota, is full. LMDB reports a short write as `EIO` (5): ask the file system before
+    /// telling a person that the disk is broken.
+    public var mayBeNoSpace: Bool { code == 28 || code == 122 || code == 5 }
+    /// The process may not write here (`EACCES`, `EPERM`, `EROFS`).
+    public var isPermission: Bool { code == 13 || code == 1 || code == 30 }
+    /// `ENOENT`.
+    public var isMissing: Bool { code == 2 }
+    /// LMDB says itself that the file is not what it should be.
+    public var isDamage: Bool {
+        [MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_VERSION_MISMATCH, MDB_PANIC, MDB_INCOMPATIBLE, MDB_BAD_TXN]
+            .contains(code)
+    }
+
+    public var description: String {
+        let text = unsafe mdb_strerror(code).map { unsafe String(cString: $0) } ?? "code \(code)"
+        return "LMDB \(during.rawValue): \(text) (\(code))"
+    }
+}
+
+/// Turns a return code into an error.
+func check(_ code: Int32, _ step: LMDBError.Step) throws(LMDBError) {
+    if code != 0 { throw LMDBError(code: code, during: step) }
+}
