@@ -18,14 +18,20 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"])]),
 
         // The engine: synchronous, deterministic, knows no network.
-        .target(name: "Events", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "Events", dependencies: ["CKernels"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
-        .target(name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Blobs", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
-        .target(name: "Journal", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
-        .target(name: "Projections", dependencies: ["Events", "Files", "LMDB"]),
+        .target(
+            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "Vault", dependencies: ["Events", "Files", "Blobs", "Journal", "Projections"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.

@@ -23,6 +23,14 @@ public struct Digest: Hashable, Sendable, Comparable {
         self.init(hash.finalize())
     }
 
+    /// The hash of a leaf of the journal's tree: SHA-256(0x00 ‖ record), RFC 6962, 2.1.
+    public init(leaf record: RawSpan) {
+        var hash = SHA256()
+        withUnsafeBytes(of: UInt8(0)) { hash.update(bufferPointer: $0) }
+        record.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        self.init(hash.finalize())
+    }
+
     public init(_ hash: SHA256Digest) {
         self = hash.withUnsafeBytes { Digest(RawSpan(_unsafeBytes: $0)) }
     }

@@ -57,6 +57,13 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// A key that is known only at run time; ASCII without anything to escape.
+    public mutating func key(text name: String) {
+        value(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     public mutating func null() { literal("null") }
     public mutating func value(_ flag: Bool) { literal(flag ? "true" : "false") }
 

@@ -1,0 +1,94 @@
+/// The whole of a message's metadata at a moment.
+public struct MessageState: Hashable, Sendable {
+    /// The number of the folder it is in.
+    public var folder: UInt32
+    public var content: Content
+    public var internalDate: Timestamp
+    public var flags: MessageFlags
+    /// IMAP keywords: bytes, sorted, each once.
+    public var keywords: [[UInt8]]
+    /// What the source calls it within its folder: a Maildir base name, a UID.
+    public var sourceName: [UInt8]
+
+    /// The message's bytes, or why they could not be had.
+    public enum Content: Hashable, Sendable {
+        case blob(Digest, size: UInt64)
+        /// The source has the message but did not give its bytes; the number is an `errno`.
+        case unreadable(UInt32)
+    }
+
+    public init(
+        folder: UInt32, content: Content, internalDate: Timestamp, flags: MessageFlags = [], keywords: [[UInt8]] = [],
+        sourceName: [UInt8]
+    ) {
+        (self.folder, self.content, self.internalDate) = (folder, content, internalDate)
+        (self.flags, self.keywords, self.sourceName) = (flags, keywords, sourceName)
+    }
+
+    public var digest: Digest? {
+        if case .blob(let digest, _) = content { digest } else { nil }
+    }
+
+    public var size: UInt64 {
+        if case .blob(_, let size) = content { size } else { 0 }
+    }
+}
+
+/// The system flags of RFC 9051, 2.3.2, and Maildir's *passed*. `\Recent` is a matter of a session, not of the message.
+public struct MessageFlags: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let seen = MessageFlags(rawValue: 1)
+    public static let answered = MessageFlags(rawValue: 2)
+    public static let flagged = MessageFlags(rawValue: 4)
+    public static let deleted = MessageFlags(rawValue: 8)
+    public static let draft = MessageFlags(rawValue: 16)
+    /// Maildir's `P`: resent, forwarded or bounced. Shown as the keyword `$Forwarded`.
+    public static let passed = MessageFlags(rawValue: 32)
+
+    /// The IMAP names in a fixed order, without ``passed``.
+    public static let names: [(flag: MessageFlags, name: StaticString)] = [
+        (.answered, "\\Answered"), (.deleted, "\\Deleted"), (.draft, "\\Draft"), (.flagged, "\\Flagged"),
+        (.seen, "\\Seen"),
+    ]
+}
+
+extension MessageState {
+    func encode(into writer: inout ByteWriter) {
+        writer.varint(folder)
+        writer.integer(flags.rawValue)
+        writer.integer(internalDate.rawValue)
+        switch content {
+        case .blob(let digest, let size):
+            writer.integer(UInt8(1))
+            writer.varint(size)
+            writer.digest(digest)
+        case .unreadable(let reason):
+            writer.integer(UInt8(0))
+            writer.varint(reason)
+        }
+        writer.varint(keywords.count)
+        for keyword in keywords { writer.bytes(keyword) }
+        writer.bytes(sourceName)
+    }
+
+    @_lifetime(reader: copy reader)
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        folder = try reader.varint32()
+        flags = MessageFlags(rawValue: try reader.integer())
+        internalDate = Timestamp(rawValue: try reader.integer())
+        let kind: UInt8 = try reader.integer()
+        switch kind {
+        case 1:
+            let size = try reader.varint()
+            content = .blob(try reader.digest(), size: size)
+        case 0: content = .unreadable(try reader.varint32())
+        default: throw DecodingFailure(offset: reader.offset, reason: .unknownKind(kind))
+        }
+        keywords = []
+        for _ in 0..<(try reader.count()) { keywords.append(try reader.bytes()) }
+        sourceName = try reader.bytes()
+    }
+}

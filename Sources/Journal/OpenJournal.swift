@@ -1,0 +1,204 @@
+public import Events
+public import Files
+internal import LMDB
+internal import Synchronization
+public import SystemPackage
+
+/// The journal of a vault: the append-only log of all transactions, in LMDB and in mirror segments.
+///
+/// Many processes may have it open; one at a time appends, under the lock of `journal/lock`. `append` returns when both
+/// copies are on the disk (`Specs/Invariants.md`, 8).
+public final class OpenJournal: Sendable {
+    public let vault: UniqueID
+    let directory: FilePath
+    let environment: Environment
+    let records: Table
+    let headTable: Table
+    let segments: SegmentDirectory
+    private let clock: WallClock
+    private let commitLock: LockFile?
+    private let writer = Mutex<Writer>(Writer())
+
+    private struct Writer {
+        var segment: SegmentWriter?
+        /// After a failure the tail must be looked at before anything is written behind it.
+        var mustReconcile = true
+    }
+
+    static let tables = ["records", "head"]
+
+    /// Makes the files of an empty journal in the existing directory.
+    public static func create(in directory: FilePath) throws {
+        try Directory.create(directory.appending("lmdb"))
+        try Directory.create(directory.appending("segments"))
+        let environment = try Environment(path: directory.appending("lmdb").string, tables: tables)
+        let table = environment.table("head")
+        try environment.write { (transaction: inout WriteTransaction) in
+            try transaction.put(table, Key(0 as UInt64), JournalHead.empty.encoded().span.bytes)
+        }
+        // LMDB does not sync the directory, nor the first pages it writes.
+        try File(directory.appending("lmdb/data.mdb"), .readWrite).sync()
+        for name in ["lmdb", "segments"] { try Directory.sync(directory.appending(name)) }
+        try Directory.sync(directory)
+    }
+
+    /// Opens the journal in `directory`. Reading only needs no permission to write.
+    public init(_ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock) throws {
+        let lmdb = directory.appending("lmdb")
+        let segments = SegmentDirectory(path: directory.appending("segments"))
+        // An empty or missing file would be opened as an empty journal: look before LMDB does.
+        let data = try File(lmdb.appending("data.mdb"), .read)
+        guard try data.size() >= 8192 else {
+            throw JournalError.damaged(
+                JournalFinding(file: "journal/lmdb/data.mdb", reason: .unreadable("the file is empty or cut off")))
+        }
+        var options = Environment.Options()
+        options.readOnly = readOnly
+        options.withoutLock = readOnly && !Directory.isWritable(lmdb)
+        environment = try Environment(path: lmdb.string, tables: OpenJournal.tables, options: options)
+        records = environment.table("records")
+        headTable = environment.table("head")
+        commitLock = readOnly ? nil : try LockFile(directory.appending("lock"))
+        (self.vault, self.directory, self.segments, self.clock) = (vault, directory, segments, clock)
+    }
+
+    /// How far the journal goes.
+    public func head() throws -> JournalHead {
+        try environment.read { (transaction: borrowing ReadTransaction) in try head(in: transaction) }
+    }
+
+    private func head(in transaction: borrowing ReadTransaction) throws -> JournalHead {
+        guard let bytes = try transaction.value(headTable, Key(0 as UInt64)), let head = JournalHead(bytes) else {
+            throw JournalError.damaged(JournalFinding(file: "journal/lmdb/data.mdb", reason: .header))
+        }
+        return head
+    }
+
+    /// Records `entries`, one transaction each, in order, and returns their IDs when both copies are on the disk.
+    /// When it throws, none of them has been acknowledged; what of it reached the disk is settled before the next append.
+    @discardableResult
+    public func append(_ entries: [JournalEntry]) throws -> Range<UInt64> {
+        guard let commitLock else { throw JournalError.readOnly }
+        return try writer.withLock { writer in
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            var head = try settledHead(&writer)
+            var encoder = RecordEncoder(behind: head.transaction, time: head.time, leaf: head.leaf)
+            let now = clock.now()
+            for entry in entries { encoder.append(entry, now: now) }
+            let first = head.transaction.rawValue + 1
+            guard encoder.count > 0 else { return first..<first }
+            for index in 0..<encoder.count {
+                let length = encoder.range(index..<index + 1).count
+                guard length <= RecordFormat.largest else { throw JournalError.tooLarge(bytes: length) }
+            }
+            writer.mustReconcile = true
+            let bytes = encoder.writer.bytes.span.bytes
+            if head.segmentEnd + bytes.byteCount > SegmentWriter.capacity, head.segmentEnd > SegmentHeader.size {
+                try roll(&writer, &head)
+            }
+            try writer.segment?.write(bytes, at: head.segmentEnd)
+            head.segmentEnd += bytes.byteCount
+            (head.transaction, head.time, head.leaf) = (encoder.id, encoder.time, encoder.leaf)
+            try commit(encoder, first: first, head: head)
+            writer.mustReconcile = false
+            return first..<first + UInt64(encoder.count)
+        }
+    }
+
+    private func commit(_ encoder: RecordEncoder, first: UInt64, head: JournalHead) throws {
+        try environment.write { (transaction: inout WriteTransaction) in
+            let bytes = encoder.writer.bytes.span.bytes
+            for index in 0..<encoder.count {
+                let record = bytes.extracting(encoder.range(index..<index + 1))
+                try transaction.append(records, Key(first + UInt64(index)), record)
+            }
+            try transaction.put(headTable, Key(0 as UInt64), head.encoded().span.bytes)
+        }
+    }
+
+    /// Begins a new segment behind the full one.
+    private func roll(_ writer: inout Writer, _ head: inout JournalHead) throws {
+        try writer.segment?.close(at: head.segmentEnd)
+        writer.segment = try SegmentWriter(
+            creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
+        head.segmentFirst = head.transaction.next
+        head.segmentEnd = SegmentHeader.size
+    }
+
+    /// The head, with the open segment at hand and nothing unsettled behind its end. Under the lock.
+    private func settledHead(_ writer: inout Writer) throws -> JournalHead {
+        var head = try head()
+        if head.segmentEnd == 0 {
+            writer.segment = try SegmentWriter(creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
+            head.segmentFirst = head.transaction.next
+            head.segmentEnd = SegmentHeader.size
+            return head
+        }
+        if writer.segment?.first != head.segmentFirst {
+            writer.segment = try SegmentWriter(opening: head.segmentFirst, in: segments, vault: vault)
+            writer.mustReconcile = true
+        }
+        guard var segment = writer.segment else { return head }
+        if writer.mustReconcile { try compareTails(head, segment) }
+        let behind = try segment.bytes(at: head.segmentEnd, count: 8)
+        if behind.contains(where: { $0 != 0 }) || writer.mustReconcile {
+            try reconcile(&segment, &head)
+            writer.segment = segment
+        }
+        return head
+    }
+
+    /// The last record of LMDB must stand at the end of the segment: the mirror is never behind (`Specs/Format/Journal.md`,
+    /// "Commit").
+    private func compareTails(_ head: JournalHead, _ segment: SegmentWriter) throws {
+        guard head.transaction > .beginning, head.segmentEnd > SegmentHeader.size else { return }
+        let same = try environment.read { (transaction: borrowing ReadTransaction) -> Bool in
+            guard let record = try transaction.value(records, Key(head.transaction.rawValue)) else { return false }
+            let mirrored = try segment.bytes(at: head.segmentEnd - record.byteCount, count: record.byteCount)
+            return record.withUnsafeBytes { $0.elementsEqual(mirrored) }
+        }
+        guard same else {
+            throw JournalError.damaged(
+                JournalFinding(
+                    file: "journal/segments/" + SegmentDirectory.fileName(head.segmentFirst, .raw),
+                    offset: head.segmentEnd, transaction: head.transaction, reason: .copiesDiffer))
+        }
+    }
+
+    /// Settles what a crash left behind the known end of the segment: whole transactions are replayed into LMDB, a torn
+    /// one, which nobody was told of, is cut.
+    private func reconcile(_ segment: inout SegmentWriter, _ head: inout JournalHead) throws {
+        let entry = SegmentDirectory.Entry(
+            first: head.segmentFirst, shape: .raw, path: segments.file(head.segmentFirst, .raw))
+        var reader = SegmentTail(try File(entry.path, .read), from: head.segmentEnd)
+        var recovered = head
+        try environment.write { (transaction: inout WriteTransaction) in
+            while let record = try reader.next(after: recovered) {
+                try transaction.append(records, Key(recovered.transaction.next.rawValue), record.bytes.span.bytes)
+                recovered.transaction = recovered.transaction.next
+                recovered.time = record.time
+                recovered.leaf = record.leaf
+                recovered.segmentEnd += record.bytes.count
+            }
+            if recovered.transaction != head.transaction {
+                try transaction.put(headTable, Key(0 as UInt64), recovered.encoded().span.bytes)
+            }
+        }
+        head = recovered
+        if try reader.hasMore(behind: recovered.segmentEnd) { try segment.cut(at: recovered.segmentEnd) }
+    }
+
+    /// Compresses the segments that are full. Each is decoded and compared before its raw shape goes.
+    public func sealFullSegments() throws {
+        guard let commitLock else { throw JournalError.readOnly }
+        let open = try head().segmentFirst
+        for entry in try segments.entries() where entry.shape == .raw && entry.first < open {
+            // One sealer at a time; appends go on into the open segment meanwhile only between segments.
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            guard Directory.exists(entry.path) else { continue }
+            try SegmentSealer.seal(entry, in: segments)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+public import Events
+
+/// The frame of a transaction, the same bytes in LMDB and in the segments. `Specs/Format/Journal.md`, "Record".
+enum RecordFormat {
+    static let magic: UInt16 = 0x594D
+    static let version: UInt8 = 1
+    static let headerSize = 68
+    static let trailerSize = 4
+    /// No record is longer: a length beyond this is damage, not a size to allocate.
+    static let largest = 64 << 20
+}
+
+/// One record, lent where it lies, its checksums verified.
+public struct RecordView: ~Escapable {
+    /// All of it: what the leaf hash is over.
+    public let bytes: RawSpan
+    public let id: TransactionID
+    public let time: Timestamp
+    public let account: AccountNumber
+    public let origin: Origin
+
+    /// Reads the record at the beginning of `bytes`, which may go on behind it.
+    @_lifetime(copy bytes)
+    @inline(__always)
+    public init(_ bytes: RawSpan) throws(DecodingFailure) {
+        guard bytes.byteCount >= RecordFormat.headerSize + RecordFormat.trailerSize else {
+            throw DecodingFailure(
+                offset: 0,
+                reason: .truncated(needed: RecordFormat.headerSize + RecordFormat.trailerSize, found: bytes.byteCount))
+        }
+        guard UInt16(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt16.self)) == RecordFormat.magic
+        else { throw DecodingFailure(offset: 0, reason: .badMagic) }
+        guard
+            UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 64, as: UInt32.self))
+                == crc32c(bytes.extracting(first: 64))
+        else { throw DecodingFailure(offset: 0, reason: .headerChecksum) }
+        let version = bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt8.self)
+        guard version == RecordFormat.version else {
+            throw DecodingFailure(offset: 2, reason: .unknownVersion(version))
+        }
+        let length = Int(UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+        guard length >= RecordFormat.headerSize + RecordFormat.trailerSize, length <= RecordFormat.largest else {
+            throw DecodingFailure(offset: 4, reason: .outOfRange)
+        }
+        guard length <= bytes.byteCount else {
+            throw DecodingFailure(offset: 4, reason: .truncated(needed: length, found: bytes.byteCount))
+        }
+        let body = bytes.extracting(RecordFormat.headerSize..<length - RecordFormat.trailerSize)
+        guard
+            UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: length - 4, as: UInt32.self)) == crc32c(body)
+        else { throw DecodingFailure(offset: RecordFormat.headerSize, reason: .bodyChecksum) }
+        let originCode = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt8.self)
+        guard let origin = Origin(rawValue: originCode) else {
+            throw DecodingFailure(offset: 28, reason: .unknownKind(originCode))
+        }
+        self.bytes = bytes.extracting(first: length)
+        self.origin = origin
+        id = TransactionID(rawValue: UInt64(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        time = Timestamp(rawValue: Int64(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 16, as: Int64.self)))
+        account = AccountNumber(
+            rawValue: UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 24, as: UInt32.self)))
+    }
+
+    public var byteCount: Int { bytes.byteCount }
+
+    /// The leaf hash of the record before this one.
+    public var previousLeaf: Digest { Digest(bytes.extracting(32..<64)) }
+
+    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1.
+    public var leafHash: Digest { Digest(leaf: bytes) }
+
+    /// The body, for a ``ChangeReader``.
+    public var body: RawSpan {
+        @_lifetime(copy self) get {
+            bytes.extracting(RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize)
+        }
+    }
+
+    /// The whole transaction, decoded.
+    public func transaction() throws(DecodingFailure) -> Transaction {
+        let reader = try ChangeReader(body)
+        return Transaction(
+            id: id, time: time, clockBehind: reader.clockBehind,
+            entry: try JournalEntry(account: account, origin: origin, decodingBody: body))
+    }
+}
+
+/// Encodes records one behind the other, each chained to the one before.
+struct RecordEncoder {
+    private(set) var writer = ByteWriter(capacity: 1 << 16)
+    /// Where each record begins; one more than there are records, the last being the end.
+    private(set) var offsets: [Int] = [0]
+    private(set) var leaf: Digest
+    private(set) var id: TransactionID
+    private(set) var time: Timestamp
+
+    /// Goes on behind the record with that ID, time and leaf hash.
+    init(behind id: TransactionID, time: Timestamp, leaf: Digest) {
+        (self.id, self.time, self.leaf) = (id, time, leaf)
+    }
+
+    mutating func append(_ entry: JournalEntry, now: Timestamp) {
+        let start = writer.count
+        id = id.next
+        // A clock that steps back is held, and the difference noted (`Specs/Format/Journal.md`, "Time").
+        let behind = now < time ? UInt64(time.rawValue &- now.rawValue) : 0
+        time = max(time, now)
+        writer.integer(RecordFormat.magic)
+        writer.integer(RecordFormat.version)
+        writer.integer(UInt8(0))
+        writer.integer(UInt32(0))
+        writer.integer(id.rawValue)
+        writer.integer(time.rawValue)
+        writer.integer(entry.account.rawValue)
+        writer.integer(entry.origin.rawValue)
+        writer.integer(UInt8(0))
+        writer.integer(UInt16(0))
+        writer.digest(leaf)
+        writer.integer(UInt32(0))
+        entry.encodeBody(clockBehind: behind, into: &writer)
+        let length = writer.count - start + RecordFormat.trailerSize
+        writer.replace(at: start + 4, with: UInt32(length))
+        writer.replace(at: start + 64, with: writer.checksum(start..<start + 64))
+        writer.integer(writer.checksum(start + RecordFormat.headerSize..<writer.count))
+        leaf = Digest(leaf: writer.bytes.span.bytes.extracting(start..<writer.count))
+        offsets.append(writer.count)
+    }
+
+    var count: Int { offsets.count - 1 }
+
+    /// The bytes of the records in `range`.
+    func range(_ range: Range<Int>) -> Range<Int> { offsets[range.lowerBound]..<offsets[range.upperBound] }
+}
