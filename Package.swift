@@ -25,6 +25,7 @@ let package = Package(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Threads"),
         .target(name: "Blobs", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
         .target(
             name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
@@ -32,7 +33,7 @@ let package = Package(
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["Events", "Files", "Blobs", "Journal", "Projections"]),
+        .target(name: "Vault", dependencies: ["Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir"),
@@ -42,8 +43,16 @@ let package = Package(
         .target(name: "Connectors", dependencies: ["Events", "Files", "Maildir", "Mbox"]),
 
         // The doors: they join the two.
-        .target(name: "Capture", dependencies: ["Events", "Files", "Blobs", "Vault", "Connectors"]),
-        .target(name: "Restore", dependencies: ["Events", "Files", "Blobs", "Vault", "Connectors"]),
+        .target(
+            name: "Capture",
+            dependencies: [
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+            ]),
+        .target(
+            name: "Restore",
+            dependencies: [
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+            ]),
         .executableTarget(
             name: "yestermail",
             dependencies: [

@@ -15,6 +15,11 @@ public struct UniqueID: Hashable, Sendable, Comparable, CustomStringConvertible 
 
     public static func < (left: UniqueID, right: UniqueID) -> Bool { (left.high, left.low) < (right.high, right.low) }
 
+    /// The 16 bytes, in order.
+    public var bytes: [UInt8] {
+        [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+    }
+
     /// The usual 8-4-4-4-12 form, lower case.
     public var description: String {
         var text = ""

@@ -87,3 +87,14 @@ extension Digest: CustomStringConvertible {
 
 @inline(__always)
 func hexadecimalDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+
+/// SHA-256 of bytes that come in pieces.
+public struct DigestBuilder {
+    private var hash = SHA256()
+
+    public init() {}
+
+    public mutating func update(_ bytes: RawSpan) { bytes.withUnsafeBytes { hash.update(bufferPointer: $0) } }
+
+    public func finish() -> Digest { Digest(hash.finalize()) }
+}

@@ -58,3 +58,10 @@ public enum Directory {
     /// Whether this process may write in `path`.
     public static func isWritable(_ path: FilePath) -> Bool { path.withPlatformString { access($0, W_OK) } == 0 }
 }
+
+extension Directory {
+    /// Removes an empty directory.
+    public static func remove(_ path: FilePath) throws(FileError) {
+        guard path.withPlatformString({ rmdir($0) }) == 0 else { throw FileError.last("remove directory", path) }
+    }
+}

@@ -46,11 +46,14 @@ public final class OpenJournal: Sendable {
     public init(_ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock) throws {
         let lmdb = directory.appending("lmdb")
         let segments = SegmentDirectory(path: directory.appending("segments"))
-        // An empty or missing file would be opened as an empty journal: look before LMDB does.
-        let data = try File(lmdb.appending("data.mdb"), .read)
-        guard try data.size() >= 8192 else {
+        // LMDB opens an empty file as an empty journal, and dies of one that is cut off: look before it does.
+        switch Inspection(of: lmdb.string) {
+        case .sound: break
+        case .missing:
             throw JournalError.damaged(
-                JournalFinding(file: "journal/lmdb/data.mdb", reason: .unreadable("the file is empty or cut off")))
+                JournalFinding(file: "journal/lmdb/data.mdb", reason: .unreadable("the file is missing")))
+        case .damaged(let why):
+            throw JournalError.damaged(JournalFinding(file: "journal/lmdb/data.mdb", reason: .unreadable(why)))
         }
         var options = Environment.Options()
         options.readOnly = readOnly

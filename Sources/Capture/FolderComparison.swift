@@ -1,0 +1,79 @@
+internal import Connectors
+internal import Events
+
+/// A live folder of the vault that comes from the source (not one made by an import).
+struct KnownFolder: Hashable, Sendable {
+    var number: UInt32
+    var state: FolderState
+}
+
+/// What the folders of the vault and those of a complete listing have to do with each other. A pure function of the two.
+struct FolderComparison: Hashable, Sendable {
+    /// Both have it; the state is what it is now.
+    struct Pair: Hashable, Sendable {
+        var number: UInt32
+        var before: FolderState
+        var source: SourceFolder
+
+        var after: FolderState {
+            FolderState(
+                path: source.path, isSubscribed: source.isSubscribed, uidValidity: source.uidValidity,
+                sourceName: source.name, sourceIdentity: source.identity)
+        }
+
+        /// What is new; empty when nothing is.
+        var kinds: ChangeKinds {
+            var kinds: ChangeKinds = []
+            if before.path != source.path || before.sourceName != source.name { kinds.insert(.renamed) }
+            if before.isSubscribed != source.isSubscribed { kinds.insert(.subscription) }
+            if before.uidValidity != source.uidValidity || before.sourceIdentity != source.identity {
+                kinds.insert(.metadata)
+            }
+            return kinds
+        }
+    }
+
+    var pairs: [Pair] = []
+    var created: [SourceFolder] = []
+    var deleted: [KnownFolder] = []
+
+    init(known: [KnownFolder], listed: [SourceFolder]) {
+        var left = Dictionary(uniqueKeysWithValues: known.map { ($0.number, $0) })
+        var unmatched: [SourceFolder] = []
+        let byName = Dictionary(known.map { ($0.state.sourceName, $0) }, uniquingKeysWith: { first, _ in first })
+        // A Maildir that was copied to another disk has new inodes everywhere: then names say what is the same.
+        let hasMoved =
+            !listed.isEmpty
+            && listed.allSatisfy { folder in
+                folder.identity.isEmpty || byName[folder.name].map { $0.state.sourceIdentity != folder.identity } ?? true
+            }
+        var byIdentity: [[UInt8]: KnownFolder] = [:]
+        for folder in known where !folder.state.sourceIdentity.isEmpty { byIdentity[folder.state.sourceIdentity] = folder }
+        for folder in listed {
+            if !hasMoved, !folder.identity.isEmpty, let same = byIdentity[folder.identity], left[same.number] != nil {
+                left[same.number] = nil
+                pairs.append(Pair(number: same.number, before: same.state, source: folder))
+            } else {
+                unmatched.append(folder)
+            }
+        }
+        for folder in unmatched {
+            // A folder that could not be looked into says nothing about its identity.
+            let sameName = byName[folder.name].flatMap { left[$0.number] }
+            let mayBeSame =
+                hasMoved || folder.problem != nil || folder.identity.isEmpty
+                || (sameName?.state.sourceIdentity.isEmpty ?? false)
+            if let sameName, mayBeSame {
+                left[sameName.number] = nil
+                var source = folder
+                if folder.identity.isEmpty || folder.problem != nil { source.identity = sameName.state.sourceIdentity }
+                pairs.append(Pair(number: sameName.number, before: sameName.state, source: source))
+            } else {
+                // Deleted and made again with the same name: another folder.
+                created.append(folder)
+            }
+        }
+        deleted = left.values.sorted { $0.number < $1.number }
+        pairs.sort { $0.number < $1.number }
+    }
+}

@@ -1,0 +1,142 @@
+internal import Blobs
+internal import Connectors
+internal import Events
+internal import Threads
+internal import Vault
+
+/// Reads messages from a source and stores their bytes: several workers read, hash, compress and verify; the calling
+/// thread appends, makes durable and hands on, in the order of the jobs.
+struct Ingest {
+    let vault: OpenVault
+
+    /// A message to be read: the comparison it belongs to, and its position there.
+    struct Wanted: Sendable {
+        var comparison: Int
+        var position: Int32
+    }
+
+    /// What became of it.
+    enum Outcome: Sendable {
+        case stored(Digest, size: UInt64, internalDate: Timestamp)
+        case vanished
+        case unreadable(UInt32, String)
+    }
+
+    /// Messages of one job; consecutive, so that neighbours share a frame.
+    private static let jobMessages = 512
+    /// Bytes after which what was appended is made durable and handed on.
+    private static let groupBytes = 24 << 20
+    private static let groupMessages = 4096
+    /// Larger ones are streamed.
+    private static let wholeMessageBytes: UInt64 = 4 << 20
+
+    private struct Output: Sendable {
+        var outcomes: [Outcome]
+        var batches: [EncodedBatch]
+    }
+
+    /// Reads `wanted` from `listings`; `durable` gets consecutive outcomes when their blobs are on the disk.
+    func run(
+        _ wanted: [Wanted], listings: [any SourceListing],
+        durable: (ArraySlice<Wanted>, [Outcome]) throws -> Void
+    ) throws {
+        guard !wanted.isEmpty else { return }
+        let store = vault.blobs
+        let isSmall = wanted.count <= 64
+        var next = 0
+        var pending: [Outcome] = []
+        var pendingBatches: [EncodedBatch] = []
+        var pendingBytes = 0
+        var handed = 0
+        func flush() throws {
+            guard !pending.isEmpty else { return }
+            try vault.appendBlobs {
+                for batch in pendingBatches { try store.append(batch) }
+                if !pendingBatches.isEmpty { try store.sync() }
+            }
+            pendingBatches.removeAll()
+            pendingBytes = 0
+            let outcomes = pending
+            pending.removeAll(keepingCapacity: true)
+            let slice = wanted[handed..<handed + outcomes.count]
+            handed += outcomes.count
+            try durable(slice, outcomes)
+        }
+        try OrderedPipeline.run(
+            workers: isSmall ? 1 : WorkerThread.processors + 1, ahead: isSmall ? 1 : WorkerThread.processors + 2,
+            makeContext: { Worker(store) },
+            next: {
+                guard next < wanted.count else { return nil }
+                let end = min(wanted.count, next + Ingest.jobMessages)
+                defer { next = end }
+                return Array(wanted[next..<end])
+            },
+            work: { (worker: Worker, job: [Wanted]) in try worker.read(job, listings) },
+            consume: { output in
+                pending.append(contentsOf: output.outcomes)
+                pendingBatches.append(contentsOf: output.batches)
+                pendingBytes += output.batches.reduce(0) { $0 + $1.storedBytes }
+                if pendingBytes >= Ingest.groupBytes || pending.count >= Ingest.groupMessages { try flush() }
+            })
+        try flush()
+    }
+
+    /// One worker's buffers.
+    private final class Worker {
+        private let encoder: BlobEncoder
+        private var buffer: [UInt8] = []
+
+        init(_ store: BlobStore) { encoder = store.encoder() }
+
+        func read(_ job: [Wanted], _ listings: [any SourceListing]) throws -> Output {
+            var outcomes: [Outcome] = []
+            var batches: [EncodedBatch] = []
+            // Outcomes whose digest is known when their batch is finished, and the date found in the source.
+            var open: [(index: Int, date: Timestamp)] = []
+            func close(_ batch: EncodedBatch) {
+                batches.append(batch)
+                for (message, place) in zip(batch.messages, open) {
+                    outcomes[place.index] = .stored(message.digest, size: message.size, internalDate: place.date)
+                }
+                open.removeFirst(batch.messages.count)
+            }
+            for wanted in job {
+                do throws(SourceFailure) {
+                    let date = try add(wanted, listings[wanted.comparison]) { close($0) }
+                    open.append((outcomes.count, date))
+                    outcomes.append(.vanished)
+                } catch {
+                    switch error {
+                    case .vanished: outcomes.append(.vanished)
+                    case .unreadable(let code, let what): outcomes.append(.unreadable(code, what))
+                    case .unavailable(let why): throw Failure(.unreachable, why)
+                    }
+                }
+                if encoder.isFull { close(try encoder.finish()) }
+            }
+            if !encoder.isEmpty { close(try encoder.finish()) }
+            return Output(outcomes: outcomes, batches: batches)
+        }
+
+        /// Reads one message into the encoder and returns its date.
+        private func add(
+            _ wanted: Wanted, _ listing: any SourceListing, emit: (EncodedBatch) -> Void
+        ) throws(SourceFailure) -> Timestamp {
+            do {
+                let message = try listing.open(Int(wanted.position))
+                if message.size <= Ingest.wholeMessageBytes {
+                    try message.read(into: &buffer)
+                    try encoder.add(buffer.span.bytes)
+                } else {
+                    let reader = try message.reader()
+                    try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })
+                }
+                return message.internalDate
+            } catch let failure as SourceFailure {
+                throw failure
+            } catch {
+                throw .unavailable("\(error)")
+            }
+        }
+    }
+}

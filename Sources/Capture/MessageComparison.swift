@@ -1,0 +1,70 @@
+internal import Connectors
+internal import Events
+internal import Journal
+internal import Projections
+internal import Vault
+
+/// A live message of the vault that its folder no longer shows.
+struct VanishedMessage: Sendable {
+    var number: UInt32
+    var state: MessageState
+}
+
+/// What the messages of one folder in the vault and in a listing have to do with each other.
+struct MessageComparison: Sendable {
+    let folder: UInt32
+    let listing: any SourceListing
+    /// Positions of the listing the vault does not know.
+    var new: [Int32] = []
+    var vanished: [VanishedMessage] = []
+    /// New states of messages whose flags or keywords changed.
+    var changed: [Change] = []
+    /// Known, but its bytes are wanted (again): unreadable when last seen, or a deep scan.
+    var reread: [(position: Int32, number: UInt32, state: MessageState)] = []
+
+    init(
+        _ vault: OpenVault, _ projections: OpenProjections, account: AccountNumber, folder: UInt32,
+        listing: any SourceListing, deep: Bool
+    ) throws {
+        self.folder = folder
+        self.listing = listing
+        var seen = [Bool](repeating: false, count: listing.count)
+        var pointers: [ItemPointer] = []
+        pointers.reserveCapacity(4096)
+        func compare() throws {
+            try vault.journal.states(pointers) { recorded in
+                guard let state = recorded.state.message else { return }
+                compareOne(recorded.item.number, state, &seen, deep: deep)
+            }
+            pointers.removeAll(keepingCapacity: true)
+        }
+        // In blocks: neither the pointers nor the states of a large folder are held at once.
+        try projections.live(account, .message, folder: folder) { pointer in
+            pointers.append(pointer)
+            if pointers.count == 4096 { try compare() }
+        }
+        try compare()
+        for position in 0..<listing.count where !seen[position] { new.append(Int32(position)) }
+    }
+
+    private mutating func compareOne(_ number: UInt32, _ state: MessageState, _ seen: inout [Bool], deep: Bool) {
+        guard let position = listing.position(state.sourceName), !seen[position] else {
+            vanished.append(VanishedMessage(number: number, state: state))
+            return
+        }
+        seen[position] = true
+        var kinds: ChangeKinds = []
+        let flags = listing.flags(position)
+        if state.flags.subtracting(.passed) != flags.subtracting(.passed) { kinds.insert(.flags) }
+        if state.flags.contains(.passed) != flags.contains(.passed) { kinds.insert(.tags) }
+        let keywords = listing.keywords(position)
+        if keywords != state.keywords { kinds.insert(.tags) }
+        var now = state
+        now.flags = flags
+        now.keywords = keywords
+        if deep || state.digest == nil {
+            reread.append((Int32(position), number, now))
+        }
+        if !kinds.isEmpty { changed.append(Change(ItemID(.message, number), kinds, ItemState(now))) }
+    }
+}

@@ -1,0 +1,116 @@
+public import Events
+
+/// Where mailboxes live and changes come from. It is only read (`Specs/Invariants.md`, 11).
+///
+/// The contract every source keeps, tested by `checkSourceContract`:
+/// - A listing is complete, or it throws. Absence is never told apart from an error by its caller.
+/// - What was listed may be gone when it is opened; that is ``SourceFailure/vanished``, not an error of the source.
+/// - Names are bytes, and stay the same as long as the thing is the same.
+///
+/// Calls block; they are made on threads of their own, never on Swift's cooperative pool.
+public protocol Source: Sendable {
+    /// Every folder there is.
+    func folders() throws -> [SourceFolder]
+    /// Every message of one folder, as it stands now.
+    func list(_ folder: SourceFolder) throws -> any SourceListing
+    /// What the source is as a whole: a directory's identity, a server's name. Another one under the same URL is not the
+    /// same source.
+    func identity() throws -> [UInt8]
+}
+
+/// A source that can say that something has happened.
+public protocol WatchableSource: Source {
+    /// Begins to watch; from the return on, nothing that happens is missed without an ``SourceHint/everything``.
+    func watch() throws -> any SourceWatch
+}
+
+/// Hints that something has happened. They are not the truth: they say where to look.
+public protocol SourceWatch: Sendable {
+    /// Waits at most that long (for ever with nil) and returns what has happened since the last call; empty when nothing.
+    func next(timeoutMilliseconds: Int?) throws -> [SourceHint]
+    /// Makes a waiting ``next(timeoutMilliseconds:)`` return, from any thread.
+    func wake()
+    /// Tells the watch which folders there are now, after a listing.
+    func follow(_ folders: [SourceFolder]) throws
+}
+
+/// Where to look.
+public enum SourceHint: Hashable, Sendable {
+    /// In the folder with that source name.
+    case folder([UInt8])
+    /// Folders came, went or were renamed.
+    case folders
+    /// Anywhere: hints may have been lost.
+    case everything
+}
+
+/// A folder as its source has it.
+public struct SourceFolder: Hashable, Sendable {
+    /// What the source calls it, exactly.
+    public var name: [UInt8]
+    /// The names from the top down, for people and other sources.
+    public var path: [[UInt8]]
+    /// Stays when it is renamed, and is another when it is made anew.
+    public var identity: [UInt8]
+    public var isSubscribed: Bool
+    public var uidValidity: UInt64
+    /// Why it cannot be listed, when it cannot: then nothing may be concluded from what it does not show.
+    public var problem: SourceFailure?
+
+    public init(
+        name: [UInt8], path: [[UInt8]], identity: [UInt8], isSubscribed: Bool = false, uidValidity: UInt64 = 0,
+        problem: SourceFailure? = nil
+    ) {
+        (self.name, self.path, self.identity) = (name, path, identity)
+        (self.isSubscribed, self.uidValidity, self.problem) = (isSubscribed, uidValidity, problem)
+    }
+}
+
+/// All messages of a folder at one moment, by position.
+public protocol SourceListing: Sendable {
+    var count: Int { get }
+    /// What the source calls it within the folder.
+    func name(_ position: Int) -> ArraySlice<UInt8>
+    func position(_ name: [UInt8]) -> Int?
+    func flags(_ position: Int) -> MessageFlags
+    /// Sorted, each once.
+    func keywords(_ position: Int) -> [[UInt8]]
+    /// Opens a message to read it. Throws ``SourceFailure``.
+    func open(_ position: Int) throws -> any SourceMessage
+    /// Entries that are no messages and were passed over, for a person.
+    var passedOver: [String] { get }
+}
+
+/// A message that is being read.
+public protocol SourceMessage {
+    var size: UInt64 { get }
+    var internalDate: Timestamp { get }
+    /// All of it, into `buffer`, which is emptied first. Throws ``SourceFailure``.
+    func read(into buffer: inout [UInt8]) throws
+    /// For a message that is too large to be held: its bytes in pieces.
+    func reader() throws -> any SourceMessageReader
+}
+
+/// The bytes of a message one piece after the other.
+public protocol SourceMessageReader {
+    /// Writes the next bytes into `buffer` and returns how many; 0 at the end. Throws ``SourceFailure``.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// Why a source did not give what it was asked for.
+public enum SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Gone since it was listed.
+    case vanished(String)
+    /// There, but its bytes cannot be had: an `errno`, and what it is.
+    case unreadable(code: UInt32, String)
+    /// The source as a whole cannot be reached or read; try later.
+    case unavailable(String)
+
+    public var description: String {
+        switch self {
+        case .vanished(let what): "\(what) has vanished"
+        case .unreadable(_, let what): "\(what) cannot be read"
+        case .unavailable(let what): what
+        }
+    }
+}

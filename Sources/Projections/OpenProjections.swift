@@ -1,0 +1,100 @@
+public import Events
+internal import Files
+internal import Journal
+internal import LMDB
+public import SystemPackage
+
+/// What is computed from the journal alone: item histories as JSON, and the indexes that answer quickly.
+///
+/// An LMDB environment of its own: truth and opinion share no file, and deleting it loses nothing. The tables are
+/// described in `Specs/Format/Projections.md`. State and position change together (`Specs/Invariants.md`, 4).
+public final class OpenProjections: Sendable {
+    /// Another version means: rebuild.
+    public static let version: UInt64 = 1
+
+    let environment: Environment
+    let histories, states, live, deleted, folders, accounts, notes, meta: Table
+    public let isReadOnly: Bool
+
+    static let tables = ["histories", "states", "live", "deleted", "folders", "accounts", "notes", "meta"]
+
+    /// Opens the projections in the existing directory, or makes empty ones there.
+    ///
+    /// Throws ``ProjectionsUnusable`` when what is there cannot be used: it is to be set aside and rebuilt.
+    public init(_ directory: FilePath, readOnly: Bool = false, withoutSync: Bool = false) throws {
+        switch Inspection(of: directory.string) {
+        case .sound: break
+        case .missing: if readOnly { throw ProjectionsUnusable(reason: "they are missing") }
+        case .damaged(let why): throw ProjectionsUnusable(reason: why)
+        }
+        var options = Environment.Options()
+        options.readOnly = readOnly
+        options.withoutLock = readOnly && !Directory.isWritable(directory)
+        options.withoutSync = withoutSync
+        do {
+            environment = try Environment(path: directory.string, tables: OpenProjections.tables, options: options)
+        } catch {
+            guard error.isDamage || error.during == .table else { throw error }
+            throw ProjectionsUnusable(reason: "\(error)")
+        }
+        histories = environment.table("histories")
+        states = environment.table("states")
+        live = environment.table("live")
+        deleted = environment.table("deleted")
+        folders = environment.table("folders")
+        accounts = environment.table("accounts")
+        notes = environment.table("notes")
+        meta = environment.table("meta")
+        isReadOnly = readOnly
+        if let found = try storedPosition(), found.version != OpenProjections.version {
+            throw ProjectionsUnusable(reason: "they are of version \(found.version)")
+        }
+    }
+
+    /// How far the projections follow the journal.
+    public func position() throws -> TransactionID { try storedPosition()?.transaction ?? .beginning }
+
+    struct Position {
+        var version: UInt64
+        var transaction: TransactionID
+        var leaf: Digest
+
+        func encoded() -> [UInt8] {
+            var writer = ByteWriter(capacity: 48)
+            writer.integer(version)
+            writer.integer(transaction.rawValue)
+            writer.digest(leaf)
+            return writer.bytes
+        }
+
+        init(version: UInt64, transaction: TransactionID, leaf: Digest) {
+            (self.version, self.transaction, self.leaf) = (version, transaction, leaf)
+        }
+
+        init(_ bytes: RawSpan) throws {
+            var reader = ByteReader(bytes)
+            version = try reader.integer()
+            transaction = TransactionID(rawValue: try reader.integer())
+            leaf = try reader.digest()
+        }
+    }
+
+    func storedPosition() throws -> Position? {
+        try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
+            guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else { return nil }
+            return try Position(bytes)
+        }
+    }
+
+    /// Puts everything on the disk, where the projections were opened without syncs.
+    public func sync() throws { try environment.sync() }
+
+    /// Bytes on the disk.
+    public func storedBytes() -> Int { environment.usedBytes() }
+}
+
+/// The projections cannot be used and must be rebuilt from the journal; nothing is lost.
+public struct ProjectionsUnusable: Error, Hashable, Sendable, CustomStringConvertible {
+    public let reason: String
+    public var description: String { "the projections cannot be used: \(reason)" }
+}

@@ -1,0 +1,83 @@
+public import Events
+public import Projections
+
+/// An account of the vault, as of the newest transaction.
+public struct Account: Hashable, Sendable {
+    public var number: AccountNumber
+    public var state: AccountState
+    /// Removed: retention has begun.
+    public var isDeleted: Bool
+
+    public init(number: AccountNumber, state: AccountState, isDeleted: Bool) {
+        (self.number, self.state, self.isDeleted) = (number, state, isDeleted)
+    }
+}
+
+extension OpenVault {
+    /// All accounts ever added, removed ones too, by number.
+    public func accounts() throws -> [Account] {
+        var found: [Account] = []
+        let projections = try projections()
+        var pointers: [ItemPointer] = []
+        try projections.pointers(.directory, asOf: try projections.position()) { pointers.append($0) }
+        try journal.states(pointers.filter { $0.item.kind == .account }) { recorded in
+            guard let state = recorded.state.account else { return }
+            found.append(
+                Account(
+                    number: AccountNumber(rawValue: recorded.item.number), state: state,
+                    isDeleted: recorded.state.isDeleted))
+        }
+        return found
+    }
+
+    /// The account a person means: its address, its UUID, or the beginning of its address where that is enough.
+    public func account(_ name: String) throws -> Account {
+        let all = try accounts()
+        if let id = UniqueID(name), let found = all.first(where: { $0.state.id == id }) { return found }
+        let wanted = Array(name.utf8)
+        let exact = all.filter { Array($0.state.address.utf8) == wanted }
+        if let found = exact.last(where: { !$0.isDeleted }) ?? exact.last { return found }
+        let begun = all.filter { !$0.isDeleted && $0.state.address.utf8.starts(with: wanted) }
+        switch begun.count {
+        case 1: return begun[0]
+        case 0:
+            let known = all.filter { !$0.isDeleted }.map(\.state.address).joined(separator: ", ")
+            throw Failure(
+                .notFound, "there is no account \(name)",
+                hint: known.isEmpty ? "Add one with: yestermail account add ADDRESS --source URL" : "There are: \(known)")
+        default:
+            throw Failure(
+                .ambiguous, "\(name) may be any of \(begun.map(\.state.address).joined(separator: ", "))",
+                hint: "Write more of the address")
+        }
+    }
+
+    /// Records a new state of an account in the directory.
+    @discardableResult
+    public func record(_ account: Account, _ kinds: ChangeKinds) throws -> TransactionID {
+        let change = Change(
+            ItemID(.account, account.number.rawValue), kinds, ItemState(account.state, isDeleted: account.isDeleted))
+        let range = try commit([JournalEntry(account: .directory, origin: .admin, changes: [change])])
+        return TransactionID(rawValue: range.lowerBound)
+    }
+
+    /// Adds an account. Holds the directory's lock, so that no number is given twice.
+    public func addAccount(
+        _ address: String, sources: [String], using generator: inout some RandomNumberGenerator
+    ) throws -> Account {
+        guard let lock = try captureLock(.directory) else {
+            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        if try accounts().contains(where: { !$0.isDeleted && $0.state.address == address }) {
+            throw Failure(
+                .refused, "there is an account \(address) already", hint: "See: yestermail account show \(address)")
+        }
+        let number = try projections().highestNumber(.directory, .account) + 1
+        let account = Account(
+            number: AccountNumber(rawValue: number),
+            state: AccountState(id: UniqueID(using: &generator), address: address, sources: sources), isDeleted: false)
+        try record(account, .created)
+        return account
+    }
+}

@@ -1,0 +1,207 @@
+public import Blobs
+public import Events
+public import Files
+public import Journal
+public import Projections
+internal import Synchronization
+public import SystemPackage
+
+/// One directory with everything Yestermail keeps: blobs, journal, projections.
+///
+/// It has parts and three verbs: ``commit(_:)``, ``projections()`` and, for what reads the journal, ``journal``. What a
+/// command does is a function of Capture or Restore that takes an open vault.
+public final class OpenVault: Sendable {
+    public let directory: FilePath
+    public let id: UniqueID
+    public let journal: OpenJournal
+    public let blobs: BlobStore
+    public let clock: WallClock
+    public let isReadOnly: Bool
+    private let blobLock: LockFile?
+    private let appending = Mutex(())
+    private let followed = Mutex<OpenProjections?>(nil)
+
+    /// Opens the vault in `directory`. With `readOnly`, nothing is written but what the projections need to catch up,
+    /// and not even that where the directory cannot be written.
+    public init(_ directory: FilePath, readOnly: Bool = false, clock: WallClock = .system) throws {
+        let format = try VaultFormat(readingIn: directory)
+        self.directory = directory
+        self.clock = clock
+        id = format.id
+        let writable = Directory.isWritable(directory)
+        guard readOnly || writable else {
+            throw Failure(
+                .permission, "the vault in \(directory) cannot be written by this user",
+                hint: "Run as the user who owns it, or use a command that only reads")
+        }
+        isReadOnly = readOnly || !writable
+        journal = try OpenJournal(directory.appending("journal"), vault: id, readOnly: isReadOnly, clock: clock)
+        blobs = try BlobStore(
+            path: directory.appending("blobs").string, vault: id.bytes, readOnly: isReadOnly)
+        blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
+    }
+
+    /// Makes an empty vault in `directory`, which must be missing or empty. All of it is made beside and renamed into
+    /// place, so that a crash leaves no half of a vault.
+    public static func create(
+        _ directory: FilePath, clock: WallClock = .system, using generator: inout some RandomNumberGenerator
+    ) throws {
+        let isNew = !Directory.exists(directory)
+        if !isNew {
+            if Directory.exists(directory.appending(VaultFormat.fileName)) {
+                throw Failure(.notEmpty, "there is a vault in \(directory) already", hint: "Use it, or choose another")
+            }
+            guard try Directory.names(directory).isEmpty else {
+                throw Failure(
+                    .notEmpty, "\(directory) is not empty", hint: "A vault wants a directory of its own")
+            }
+        } else {
+            do {
+                try Directory.create(directory)
+            } catch {
+                guard error.isMissing else { throw error }
+                throw Failure(
+                    .notFound, "\(directory.removingLastComponent()) does not exist",
+                    hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
+            }
+        }
+        try FileSystemSuitability.check(directory)
+        let id = UniqueID(using: &generator)
+        for name in ["journal", "projections", "locks", "quarantine", "state"] {
+            try Directory.create(directory.appending(name))
+        }
+        try OpenJournal.create(in: directory.appending("journal"))
+        _ = try BlobStore(path: directory.appending("blobs").string, vault: id.bytes)
+        // FORMAT last: only with it is the directory a vault.
+        let format = VaultFormat(version: VaultFormat.current, id: id, created: clock.now())
+        let temporary = directory.appending("FORMAT.new")
+        let file = try File(temporary, .create)
+        try file.write(format.encoded().span.bytes, at: 0)
+        try file.sync()
+        try Directory.rename(temporary, to: directory.appending(VaultFormat.fileName))
+        try Directory.sync(directory)
+        if isNew { try Directory.sync(directory.removingLastComponent()) }
+        let vault = try OpenVault(directory, clock: clock)
+        try vault.commit([
+            JournalEntry(
+                account: .directory, origin: .admin, changes: [],
+                note: Note(.vaultCreated, [.init("id", .text(Array(id.description.utf8)))]))
+        ])
+    }
+
+    /// Records `entries`, in order, and returns their IDs when they are on the disk in both copies. The blobs they name
+    /// must be durable before (`Specs/Invariants.md`, 2).
+    @discardableResult
+    public func commit(_ entries: [JournalEntry]) throws -> Range<UInt64> { try journal.append(entries) }
+
+    /// Runs `body`, which appends to ``blobs`` and syncs it, while no other thread or process does.
+    public func appendBlobs(_ body: () throws -> Void) throws {
+        guard let blobLock else { throw JournalError.readOnly }
+        try appending.withLock { _ in
+            try blobLock.lock()
+            defer { blobLock.unlock() }
+            try body()
+        }
+    }
+
+    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt; where nothing may
+    /// be written, they are as far as they are, and a reader that needs more folds the rest of the journal.
+    public func projections(progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
+        try followed.withLock { followed in
+            if let open = followed {
+                if !isReadOnly || !open.isReadOnly { try open.follow(journal, progress: progress) }
+                return open
+            }
+            let open = try openProjections(progress)
+            followed = open
+            return open
+        }
+    }
+
+    private var projectionsPath: FilePath { directory.appending("projections") }
+
+    private func openProjections(_ progress: (TransactionID) -> Void) throws -> OpenProjections {
+        guard Directory.isWritable(projectionsPath) else {
+            let open = try OpenProjections(projectionsPath, readOnly: true)
+            guard try open.position() == journal.head().transaction else {
+                throw Failure(
+                    .permission, "the projections are behind the journal and cannot be written by this user",
+                    hint: "Run any command once as the user who owns the vault, or use replay")
+            }
+            return open
+        }
+        do {
+            let open = try OpenProjections(projectionsPath)
+            try open.follow(journal, progress: progress)
+            return open
+        } catch let unusable as ProjectionsUnusable {
+            Log.shared.note("\(unusable); they are rebuilt from the journal")
+            return try rebuildProjections(progress)
+        }
+    }
+
+    /// Makes the projections anew from the journal alone, beside the old ones, and puts them in their place; the old ones
+    /// are set aside under `quarantine/`. Must not run while this value has them open.
+    @discardableResult
+    public func rebuildProjections(_ progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
+        let beside = directory.appending("projections.new")
+        try removeEnvironment(beside)
+        try Directory.create(beside)
+        do {
+            let fresh = try OpenProjections(beside, withoutSync: true)
+            try fresh.follow(journal, progress: progress)
+            try fresh.sync()
+        }
+        try setAsideProjections()
+        try Directory.rename(beside, to: projectionsPath)
+        try Directory.sync(directory)
+        let open = try OpenProjections(projectionsPath)
+        try open.follow(journal)
+        return open
+    }
+
+    /// Makes the projections anew beside the present ones and returns the digests of both.
+    public func verifyProjections(
+        _ progress: (TransactionID) -> Void = { _ in }
+    ) throws -> (present: Digest, rebuilt: Digest) {
+        let beside = directory.appending("projections.verify")
+        try removeEnvironment(beside)
+        try Directory.create(beside)
+        defer { try? removeEnvironment(beside) }
+        let present = try projections()
+        let fresh = try OpenProjections(beside, withoutSync: true)
+        try fresh.follow(journal, progress: progress)
+        try present.follow(journal)
+        return (try present.contentDigest(), try fresh.contentDigest())
+    }
+
+    private func setAsideProjections() throws {
+        guard Directory.exists(projectionsPath) else { return }
+        let quarantine = directory.appending("quarantine")
+        if !Directory.exists(quarantine) { try Directory.create(quarantine) }
+        var number = 1
+        while Directory.exists(quarantine.appending("projections-\(number)")) { number += 1 }
+        try Directory.rename(projectionsPath, to: quarantine.appending("projections-\(number)"))
+    }
+
+    private func removeEnvironment(_ path: FilePath) throws {
+        guard Directory.exists(path) else { return }
+        for name in try Directory.names(path) { try Directory.removeFile(path.appending(name)) }
+        try Directory.remove(path)
+    }
+
+    /// Takes the right to capture `account`, which one process has at a time; nil when another has it.
+    public func captureLock(_ account: AccountNumber) throws -> CaptureLock? {
+        let file = try LockFile(directory.appending("locks/account-\(account.rawValue)"))
+        return try file.tryLock() ? CaptureLock(file) : nil
+    }
+}
+
+/// The right to capture one account, let go with the value.
+public final class CaptureLock: Sendable {
+    private let file: LockFile
+
+    init(_ file: LockFile) { self.file = file }
+
+    deinit { file.unlock() }
+}
