@@ -101,12 +101,12 @@ struct Ingest {
                 open.removeFirst(batch.messages.count)
             }
             for wanted in job {
-                do throws(SourceFailure) {
+                do {
                     let date = try add(wanted, listings[wanted.comparison]) { close($0) }
                     open.append((outcomes.count, date))
                     outcomes.append(.vanished)
-                } catch {
-                    switch error {
+                } catch let failure as SourceFailure {
+                    switch failure {
                     case .vanished: outcomes.append(.vanished)
                     case .unreadable(let code, let what): outcomes.append(.unreadable(code, what))
                     case .unavailable(let why): throw Failure(.unreachable, why)
@@ -121,22 +121,16 @@ struct Ingest {
         /// Reads one message into the encoder and returns its date.
         private func add(
             _ wanted: Wanted, _ listing: any SourceListing, emit: (EncodedBatch) -> Void
-        ) throws(SourceFailure) -> Timestamp {
-            do {
-                let message = try listing.open(Int(wanted.position))
-                if message.size <= Ingest.wholeMessageBytes {
-                    try message.read(into: &buffer)
-                    try encoder.add(buffer.span.bytes)
-                } else {
-                    let reader = try message.reader()
-                    try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })
-                }
-                return message.internalDate
-            } catch let failure as SourceFailure {
-                throw failure
-            } catch {
-                throw .unavailable("\(error)")
+        ) throws -> Timestamp {
+            let message = try listing.open(Int(wanted.position))
+            if message.size <= Ingest.wholeMessageBytes {
+                try message.read(into: &buffer)
+                try encoder.add(buffer.span.bytes)
+            } else {
+                let reader = try message.reader()
+                try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })
             }
+            return message.internalDate
         }
     }
 }

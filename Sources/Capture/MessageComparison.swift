@@ -20,7 +20,15 @@ struct MessageComparison: Sendable {
     /// New states of messages whose flags or keywords changed.
     var changed: [Change] = []
     /// Known, but its bytes are wanted (again): unreadable when last seen, or a deep scan.
-    var reread: [(position: Int32, number: UInt32, state: MessageState)] = []
+    var reread: [Reread] = []
+
+    struct Reread: Sendable {
+        var position: Int32
+        var number: UInt32
+        /// As it is now, but for its bytes and date.
+        var state: MessageState
+        var kinds: ChangeKinds
+    }
 
     init(
         _ vault: OpenVault, _ projections: OpenProjections, account: AccountNumber, folder: UInt32,
@@ -63,8 +71,9 @@ struct MessageComparison: Sendable {
         now.flags = flags
         now.keywords = keywords
         if deep || state.digest == nil {
-            reread.append((Int32(position), number, now))
+            reread.append(Reread(position: Int32(position), number: number, state: now, kinds: kinds))
+        } else if !kinds.isEmpty {
+            changed.append(Change(ItemID(.message, number), kinds, ItemState(now)))
         }
-        if !kinds.isEmpty { changed.append(Change(ItemID(.message, number), kinds, ItemState(now))) }
     }
 }

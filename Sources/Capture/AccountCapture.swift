@@ -1,0 +1,325 @@
+internal import Blobs
+public import Connectors
+public import Events
+internal import Journal
+internal import Projections
+public import Vault
+
+/// The capture of one account by one process: reconciles the vault with the account's source, pass by pass.
+///
+/// A pass is the only thing that reads a source; a scan runs one over everything, a watch runs one wherever a hint says.
+/// Absence deletes only after a complete listing that ended well (`Specs/Invariants.md`, 7).
+public final class AccountCapture {
+    public let vault: OpenVault
+    public let account: Account
+    let source: any Source
+    private let lock: CaptureLock
+
+    /// Takes the right to capture `account`. Throws when another process has it.
+    public init(_ vault: OpenVault, _ account: Account, _ source: any Source) throws {
+        guard let lock = try vault.captureLock(account.number) else {
+            throw Failure(
+                .captured, "\(account.state.address) is being captured by another process",
+                hint: "A running watch or scan sees to it; stop that one first if this is not wanted")
+        }
+        (self.vault, self.account, self.source, self.lock) = (vault, account, source, lock)
+    }
+
+    /// Reconciles the vault with the source where `scope` says. With `deep`, every message is read again and its bytes
+    /// compared.
+    public func pass(
+        _ scope: PassScope = .all, origin: Origin, deep: Bool = false,
+        progress: @escaping (PassProgress) -> Void = { _ in }
+    ) throws -> PassReport {
+        let pass = Pass(self, origin: origin, deep: deep, progress: progress)
+        return try pass.run(scope)
+    }
+}
+
+/// One pass, from the listing to the last commit.
+private final class Pass {
+    private let capture: AccountCapture
+    private let vault: OpenVault
+    private let account: AccountNumber
+    private let origin: Origin
+    private let deep: Bool
+    private let progress: (PassProgress) -> Void
+    private var report = PassReport()
+    private var nextFolder: UInt32 = 0
+    private var nextMessage: UInt32 = 0
+
+    /// Changes of one transaction at most; a burst that is larger becomes several.
+    private static let transactionChanges = 10_000
+    /// How often a listing is repeated to tell what was moved while it was made from what is gone.
+    private static let confirmations = 3
+
+    init(_ capture: AccountCapture, origin: Origin, deep: Bool, progress: @escaping (PassProgress) -> Void) {
+        self.capture = capture
+        vault = capture.vault
+        account = capture.account.number
+        (self.origin, self.deep, self.progress) = (origin, deep, progress)
+    }
+
+    func run(_ scope: PassScope) throws -> PassReport {
+        let projections = try vault.projections()
+        nextFolder = try projections.highestNumber(account, .folder) + 1
+        nextMessage = try projections.highestNumber(account, .message) + 1
+        let listed = try capture.source.folders()
+        let folders = FolderComparison(known: try knownFolders(projections), listed: listed)
+        report.folders = listed.count
+        try refuseAnotherSource(folders, projections)
+
+        var numbers: [[UInt8]: UInt32] = [:]
+        let structure = folderChanges(folders, &numbers)
+        var comparisons = try compare(folders, numbers, scope, projections)
+        // What vanished here may have appeared where had been looked before: look once more, until it stays the same.
+        for _ in 0..<Pass.confirmations where comparisons.contains(where: { !$0.vanished.isEmpty }) {
+            let again = try compare(folders, numbers, scope, projections)
+            let isSame = again.map { $0.vanished.map(\.number) } == comparisons.map { $0.vanished.map(\.number) }
+            comparisons = again
+            if isSame { break }
+        }
+        try commit(structure)
+        try store(comparisons, folders)
+        return report
+    }
+
+    private func knownFolders(_ projections: OpenProjections) throws -> [KnownFolder] {
+        var pointers: [ItemPointer] = []
+        try projections.live(account, .folder, folder: 0) { pointers.append($0) }
+        var known: [KnownFolder] = []
+        try vault.journal.states(pointers) { recorded in
+            // A folder without a source's name was made by an import: no source can miss it.
+            guard let state = recorded.state.folder, !state.sourceName.isEmpty else { return }
+            known.append(KnownFolder(number: recorded.item.number, state: state))
+        }
+        return known
+    }
+
+    /// An empty mailbox where a full one was, and every directory another: that is a disk that is not mounted, or another
+    /// mailbox under the same name, not a user who deleted everything.
+    private func refuseAnotherSource(_ folders: FolderComparison, _ projections: OpenProjections) throws {
+        guard !folders.pairs.isEmpty || !folders.deleted.isEmpty,
+            try projections.statistics(account).liveMessages > 0,
+            folders.pairs.allSatisfy({ !$0.before.sourceIdentity.isEmpty && $0.before.sourceIdentity != $0.source.identity })
+        else { return }
+        for pair in folders.pairs where pair.source.problem == nil {
+            if try capture.source.list(pair.source).count > 0 { return }
+        }
+        for folder in folders.created where folder.problem == nil {
+            if try capture.source.list(folder).count > 0 { return }
+        }
+        throw Failure(
+            .refused,
+            "the source of \(capture.account.state.address) is empty and not the one that was captured before: "
+                + "nothing is recorded as deleted",
+            hint: "Is its disk mounted? If the mailbox was really emptied and made anew, remove the account and add it again")
+    }
+
+    private func folderChanges(_ folders: FolderComparison, _ numbers: inout [[UInt8]: UInt32]) -> [Change] {
+        var changes: [Change] = []
+        for pair in folders.pairs {
+            numbers[pair.source.name] = pair.number
+            guard !pair.kinds.isEmpty else { continue }
+            changes.append(Change(ItemID(.folder, pair.number), pair.kinds, ItemState(pair.after)))
+            report.foldersChanged += 1
+        }
+        for folder in folders.created {
+            let state = FolderState(
+                path: folder.path, isSubscribed: folder.isSubscribed, uidValidity: folder.uidValidity,
+                sourceName: folder.name, sourceIdentity: folder.identity)
+            numbers[folder.name] = nextFolder
+            changes.append(Change(ItemID(.folder, nextFolder), .created, ItemState(state)))
+            nextFolder += 1
+            report.foldersCreated += 1
+        }
+        return changes
+    }
+
+    /// Lists every folder in `scope` and compares it. A folder that cannot be listed says nothing, and is named.
+    private func compare(
+        _ folders: FolderComparison, _ numbers: [[UInt8]: UInt32], _ scope: PassScope, _ projections: OpenProjections
+    ) throws -> [MessageComparison] {
+        var found: [MessageComparison] = []
+        report.messages = 0
+        report.unlistable = []
+        report.passedOver = []
+        let created = Set(folders.created.map(\.name))
+        for folder in folders.pairs.map(\.source) + folders.created {
+            let isWanted =
+                if case .folders(let names) = scope {
+                    names.contains(folder.name) || created.contains(folder.name)
+                } else { true }
+            guard isWanted, let number = numbers[folder.name] else { continue }
+            do {
+                if let problem = folder.problem { throw problem }
+                let listing = try capture.source.list(folder)
+                report.messages += listing.count
+                report.passedOver += listing.passedOver
+                found.append(
+                    try MessageComparison(
+                        vault, projections, account: account, folder: number, listing: listing, deep: deep))
+            } catch let failure as SourceFailure {
+                if case .unavailable(let why) = failure { throw Failure(.unreachable, why) }
+                report.unlistable.append("\(failure)")
+            }
+        }
+        return found
+    }
+
+    // MARK: Recording
+
+    private func commit(_ changes: [Change]) throws {
+        var rest = changes[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(Pass.transactionChanges))
+            rest = rest.dropFirst(part.count)
+            report.recorded(try vault.commit([JournalEntry(account: account, origin: origin, changes: part)]))
+        }
+    }
+
+    /// Reads what is new, tells what was moved from what is new, and records all of it.
+    private func store(_ comparisons: [MessageComparison], _ folders: FolderComparison) throws {
+        var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
+        try readAgain(comparisons)
+        var wanted: [Ingest.Wanted] = []
+        for (index, comparison) in comparisons.enumerated() {
+            wanted += comparison.new.map { Ingest.Wanted(comparison: index, position: $0) }
+        }
+        var moved: [Change] = []
+        let total = wanted.count
+        try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
+            var entries: [JournalEntry] = []
+            for (wanted, outcome) in zip(slice, outcomes) {
+                guard let change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                if change.kinds.contains(.created) {
+                    entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
+                } else {
+                    moved.append(change)
+                }
+            }
+            report.recorded(try vault.commit(entries))
+            progress(
+                PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
+        }
+        report.moved += moved.count
+        try commit(moved)
+        for comparison in comparisons {
+            report.changed += comparison.changed.count
+            try commit(comparison.changed)
+        }
+        try recordDeletions(comparisons, folders, matcher)
+    }
+
+    /// The change that a message read for the first time in its place amounts to; nil when it went before it was read.
+    private func change(
+        _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
+        _ matcher: inout VanishedMatcher
+    ) -> Change? {
+        let position = Int(wanted.position)
+        var state = MessageState(
+            folder: comparison.folder, content: .unreadable(0), internalDate: Timestamp(rawValue: 0),
+            flags: comparison.listing.flags(position), keywords: comparison.listing.keywords(position),
+            sourceName: Array(comparison.listing.name(position)))
+        switch outcome {
+        case .vanished:
+            report.vanished += 1
+            return nil
+        case .unreadable(let code, let what):
+            report.unreadable.append(what)
+            state.content = .unreadable(code)
+        case .stored(let digest, let size, let date):
+            report.bytes += size
+            state.content = .blob(digest, size: size)
+            state.internalDate = date
+            if let before = matcher.take(digest, name: state.sourceName, folder: comparison.folder) {
+                var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
+                if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
+                if before.state.flags.contains(.passed) != state.flags.contains(.passed)
+                    || before.state.keywords != state.keywords
+                {
+                    kinds.insert(.tags)
+                }
+                return Change(ItemID(.message, before.number), kinds, ItemState(state))
+            }
+        }
+        defer { nextMessage += 1 }
+        report.created += 1
+        return Change(ItemID(.message, nextMessage), .created, ItemState(state))
+    }
+
+    /// Messages that could not be read before, or that a deep scan reads again.
+    private func readAgain(_ comparisons: [MessageComparison]) throws {
+        var wanted: [Ingest.Wanted] = []
+        var known: [MessageComparison.Reread] = []
+        for (index, comparison) in comparisons.enumerated() {
+            for again in comparison.reread {
+                wanted.append(Ingest.Wanted(comparison: index, position: again.position))
+                known.append(again)
+            }
+        }
+        guard !wanted.isEmpty else { return }
+        try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
+            var changes: [Change] = []
+            for (index, outcome) in zip(slice.indices, outcomes) {
+                var (state, kinds) = (known[index].state, known[index].kinds)
+                switch outcome {
+                // What vanished meanwhile is the next pass's matter.
+                case .vanished: break
+                case .unreadable(_, let what): report.unreadable.append(what)
+                case .stored(let digest, let size, let date):
+                    report.bytes += size
+                    if state.digest != digest { kinds.insert(.content) }
+                    if state.internalDate != date { kinds.insert(.metadata) }
+                    state.content = .blob(digest, size: size)
+                    state.internalDate = date
+                }
+                if !kinds.isEmpty {
+                    changes.append(Change(ItemID(.message, known[index].number), kinds, ItemState(state)))
+                }
+            }
+            report.changed += changes.count
+            try commit(changes)
+            progress(PassProgress(messages: slice.endIndex, totalMessages: wanted.count, bytes: report.bytes))
+        }
+    }
+
+    private func messages(of folders: [KnownFolder]) throws -> [VanishedMessage] {
+        let projections = try vault.projections()
+        var found: [VanishedMessage] = []
+        for folder in folders {
+            var pointers: [ItemPointer] = []
+            try projections.live(account, .message, folder: folder.number) { pointers.append($0) }
+            try vault.journal.states(pointers) { recorded in
+                guard let state = recorded.state.message else { return }
+                found.append(VanishedMessage(number: recorded.item.number, state: state))
+            }
+        }
+        return found
+    }
+
+    /// One transaction for each folder that lost messages, and one for each folder that is gone with all in it.
+    private func recordDeletions(
+        _ comparisons: [MessageComparison], _ folders: FolderComparison, _ matcher: VanishedMatcher
+    ) throws {
+        let gone = Dictionary(grouping: matcher.left, by: \.state.folder)
+        for (folder, messages) in gone.sorted(by: { $0.key < $1.key }) {
+            report.deleted += messages.count
+            var changes = messages.map {
+                Change(ItemID(.message, $0.number), .deleted, ItemState($0.state, isDeleted: true))
+            }
+            if let known = folders.deleted.first(where: { $0.number == folder }) {
+                changes.append(deletion(of: known))
+            }
+            try commit(changes)
+        }
+        for folder in folders.deleted {
+            report.foldersDeleted += 1
+            if gone[folder.number] == nil { try commit([deletion(of: folder)]) }
+        }
+    }
+
+    private func deletion(of folder: KnownFolder) -> Change {
+        Change(ItemID(.folder, folder.number), .deleted, ItemState(folder.state, isDeleted: true))
+    }
+}
