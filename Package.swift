@@ -15,6 +15,7 @@ let package = Package(
         .systemLibrary(name: "CLMDB", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"])]),
 
         // The engine: synchronous, deterministic, knows no network.
@@ -36,8 +37,8 @@ let package = Package(
         .target(name: "Vault", dependencies: ["Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
-        .target(name: "Maildir"),
-        .target(name: "Mbox"),
+        .target(name: "Maildir", dependencies: ["CLinux"]),
+        .target(name: "Mbox", dependencies: ["CLinux"]),
         .target(name: "MIME", dependencies: ["CGMime"]),
         .target(name: "TimeLanguage", dependencies: ["Events"]),
         .target(name: "Connectors", dependencies: ["Events", "Files", "Maildir", "Mbox"]),
