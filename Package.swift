@@ -20,28 +20,33 @@ let package = Package(
 
         // The engine: synchronous, deterministic, knows no network.
         .target(
-            name: "Events", dependencies: ["CKernels"],
+            name: "Events", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Threads"),
-        .target(name: "Blobs", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
+        .target(
+            name: "Blobs",
+            dependencies: [
+                "CZstd", "CKernels", "Events", "Files", "LMDB", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(
             name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
         .target(name: "MIME", dependencies: ["CGMime"]),
         .target(name: "TimeLanguage", dependencies: ["Events"]),
-        .target(name: "Connectors", dependencies: ["Events", "Files", "Maildir", "Mbox"]),
+        .target(name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox"]),
 
         // The doors: they join the two.
         .target(

@@ -101,7 +101,9 @@ private final class Pass {
     private func refuseAnotherSource(_ folders: FolderComparison, _ projections: OpenProjections) throws {
         guard !folders.pairs.isEmpty || !folders.deleted.isEmpty,
             try projections.statistics(account).liveMessages > 0,
-            folders.pairs.allSatisfy({ !$0.before.sourceIdentity.isEmpty && $0.before.sourceIdentity != $0.source.identity })
+            folders.pairs.allSatisfy({
+                !$0.before.sourceIdentity.isEmpty && $0.before.sourceIdentity != $0.source.identity
+            })
         else { return }
         for pair in folders.pairs where pair.source.problem == nil {
             if try capture.source.list(pair.source).count > 0 { return }
@@ -113,7 +115,9 @@ private final class Pass {
             .refused,
             "the source of \(capture.account.state.address) is empty and not the one that was captured before: "
                 + "nothing is recorded as deleted",
-            hint: "Is its disk mounted? If the mailbox was really emptied and made anew, remove the account and add it again")
+            hint:
+                "Is its disk mounted? If the mailbox was really emptied and made anew, remove the account and add it again"
+        )
     }
 
     private func folderChanges(_ folders: FolderComparison, _ numbers: inout [[UInt8]: UInt32]) -> [Change] {

@@ -45,10 +45,13 @@ struct FolderComparison: Hashable, Sendable {
         let hasMoved =
             !listed.isEmpty
             && listed.allSatisfy { folder in
-                folder.identity.isEmpty || byName[folder.name].map { $0.state.sourceIdentity != folder.identity } ?? true
+                folder.identity.isEmpty
+                    || byName[folder.name].map { $0.state.sourceIdentity != folder.identity } ?? true
             }
         var byIdentity: [[UInt8]: KnownFolder] = [:]
-        for folder in known where !folder.state.sourceIdentity.isEmpty { byIdentity[folder.state.sourceIdentity] = folder }
+        for folder in known where !folder.state.sourceIdentity.isEmpty {
+            byIdentity[folder.state.sourceIdentity] = folder
+        }
         for folder in listed {
             if !hasMoved, !folder.identity.isEmpty, let same = byIdentity[folder.identity], left[same.number] != nil {
                 left[same.number] = nil

@@ -125,7 +125,8 @@ struct Ingest {
             let message = try listing.open(Int(wanted.position))
             if message.size <= Ingest.wholeMessageBytes {
                 try message.read(into: &buffer)
-                try encoder.add(buffer.span.bytes)
+                let bytes = buffer
+                try encoder.add(bytes.span.bytes)
             } else {
                 let reader = try message.reader()
                 try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })

@@ -18,20 +18,20 @@ public protocol Source: Sendable {
     func identity() throws -> [UInt8]
 }
 
-/// A source that can say that something has happened.
+/// A kind of source that can say that something has happened.
 public protocol WatchableSource: Source {
-    /// Begins to watch; from the return on, nothing that happens is missed without an ``SourceHint/everything``.
-    func watch() throws -> any SourceWatch
+    /// Begins to watch many sources at once; from the return on, nothing that happens in any of them is missed without a
+    /// ``SourceHint/everything``.
+    static func watch(_ sources: [Self]) throws -> any SourceWatch
 }
 
 /// Hints that something has happened. They are not the truth: they say where to look.
-public protocol SourceWatch: Sendable {
-    /// Waits at most that long (for ever with nil) and returns what has happened since the last call; empty when nothing.
-    func next(timeoutMilliseconds: Int?) throws -> [SourceHint]
-    /// Makes a waiting ``next(timeoutMilliseconds:)`` return, from any thread.
-    func wake()
-    /// Tells the watch which folders there are now, after a listing.
-    func follow(_ folders: [SourceFolder]) throws
+public protocol SourceWatch: AnyObject {
+    /// Waits at most that long (for ever with nil) and returns what has happened since the last call, each with the number
+    /// of its source in the order given; empty when nothing has.
+    func next(timeoutMilliseconds: Int?) throws -> [(source: Int, hint: SourceHint)]
+    /// What makes a waiting ``next(timeoutMilliseconds:)`` return, from any thread.
+    var wake: @Sendable () -> Void { get }
 }
 
 /// Where to look.
@@ -42,6 +42,8 @@ public enum SourceHint: Hashable, Sendable {
     case folders
     /// Anywhere: hints may have been lost.
     case everything
+    /// The source is gone; it is watched no more until it is there again.
+    case gone
 }
 
 /// A folder as its source has it.

@@ -93,7 +93,9 @@ public struct ByteReader: ~Escapable {
     @_lifetime(self: copy self)
     @inline(__always)
     public mutating func varint32() throws(DecodingFailure) -> UInt32 {
-        guard let value = UInt32(exactly: try varint()) else { throw DecodingFailure(offset: offset, reason: .outOfRange) }
+        guard let value = UInt32(exactly: try varint()) else {
+            throw DecodingFailure(offset: offset, reason: .outOfRange)
+        }
         return value
     }
 

@@ -46,7 +46,8 @@ extension OpenJournal {
                         continue
                     }
                     if record.id != name {
-                        report(JournalFinding(file: file, transaction: name, reason: .wrongTransaction(found: record.id)))
+                        report(
+                            JournalFinding(file: file, transaction: name, reason: .wrongTransaction(found: record.id)))
                     }
                     if let previous, record.previousLeaf != previous.leaf || record.time < previous.time {
                         report(JournalFinding(file: file, transaction: name, reason: .brokenChain))
@@ -74,7 +75,8 @@ extension OpenJournal {
                 try transaction.cursor(records) { (cursor: inout Cursor) in
                     var found = try cursor.seek(Key(expected))
                     for _ in 0..<100_000 where expected <= head.transaction.rawValue {
-                        let key = found && cursor.key.byteCount == 8
+                        let key =
+                            found && cursor.key.byteCount == 8
                             ? UInt64(bigEndian: cursor.key.unsafeLoadUnaligned(as: UInt64.self)) : nil
                         if key != expected {
                             report(

@@ -133,7 +133,8 @@ public final class OpenJournal: Sendable {
     private func settledHead(_ writer: inout Writer) throws -> JournalHead {
         var head = try head()
         if head.segmentEnd == 0 {
-            writer.segment = try SegmentWriter(creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
+            writer.segment = try SegmentWriter(
+                creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
             head.segmentFirst = head.transaction.next
             head.segmentEnd = SegmentHeader.size
             return head

@@ -33,13 +33,15 @@ struct SegmentHeader {
     init?(_ bytes: [UInt8], magic: [UInt8]) {
         guard bytes.count >= SegmentHeader.size, bytes.starts(with: magic) else { return nil }
         let span = bytes.span.bytes
-        guard UInt32(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 64, as: UInt32.self))
-            == crc32c(span.extracting(first: 64))
+        guard
+            UInt32(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 64, as: UInt32.self))
+                == crc32c(span.extracting(first: 64))
         else { return nil }
         vault = UniqueID(
             high: UInt64(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)),
             low: UInt64(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 16, as: UInt64.self)))
-        first = TransactionID(rawValue: UInt64(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 24, as: UInt64.self)))
+        first = TransactionID(
+            rawValue: UInt64(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: 24, as: UInt64.self)))
         previousLeaf = Digest(span.extracting(32..<64))
     }
 }

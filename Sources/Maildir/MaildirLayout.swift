@@ -44,7 +44,7 @@ extension [UInt8] {
 
 extension MaildirFolderPath {
     /// The path of the Maildir++ directory `.A.B`.
-    init(directory name: [UInt8]) {
+    public init(directory name: [UInt8]) {
         let parts = name.dropFirst().split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let components = parts.map { Component(onDisk: Array($0), escaping: .maildirPlusPlus) }
         if components.count == 1, components[0].bytes.isInbox {

@@ -75,6 +75,17 @@ public struct MaildirMessage: ~Copyable {
     }
 }
 
+extension MaildirMessage {
+    /// Reads from `offset` into `buffer`, as much as one call gives; 0 at the end.
+    public func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(MaildirError) -> Int {
+        while true {
+            let count = pread(file.raw, buffer.baseAddress, buffer.count, off_t(offset))
+            if count >= 0 { return count }
+            if errno != EINTR { throw .system(errno: errno, during: .read, path: name) }
+        }
+    }
+}
+
 extension MaildirDirectory {
     /// Opens the message listed as `name` in `place`. If it has another name by now (its flags changed, or it went
     /// from `new` to `cur`), it is looked for by its base name. Throws ``MaildirError/vanished(name:)`` if it is

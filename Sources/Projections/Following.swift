@@ -33,7 +33,9 @@ extension OpenProjections {
         // The journal the projections were made from must be this one.
         if position.transaction > .beginning {
             let leaf = try journal.withRecord(position.transaction) { $0.leafHash }
-            guard leaf == position.leaf else { throw ProjectionsUnusable(reason: "they were made from another journal") }
+            guard leaf == position.leaf else {
+                throw ProjectionsUnusable(reason: "they were made from another journal")
+            }
         }
         let last = TransactionID(rawValue: min(head.rawValue, position.transaction.rawValue + UInt64(batch)))
         var step = ProjectionStep(self, journal)

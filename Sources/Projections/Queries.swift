@@ -175,7 +175,8 @@ extension OpenProjections {
     public func notes(
         _ account: AccountNumber, from first: TransactionID = .beginning
     ) throws -> [(transaction: TransactionID, kind: Note.Kind)] {
-        try environment.read { (transaction: borrowing ReadTransaction) -> [(transaction: TransactionID, kind: Note.Kind)] in
+        try environment.read {
+            (transaction: borrowing ReadTransaction) -> [(transaction: TransactionID, kind: Note.Kind)] in
             try transaction.cursor(notes) { (cursor: inout Cursor) in
                 var found: [(transaction: TransactionID, kind: Note.Kind)] = []
                 var more = try cursor.seek(Key(account, first))

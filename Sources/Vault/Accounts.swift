@@ -1,5 +1,5 @@
 public import Events
-public import Projections
+internal import Projections
 
 /// An account of the vault, as of the newest transaction.
 public struct Account: Hashable, Sendable {
@@ -44,7 +44,8 @@ extension OpenVault {
             let known = all.filter { !$0.isDeleted }.map(\.state.address).joined(separator: ", ")
             throw Failure(
                 .notFound, "there is no account \(name)",
-                hint: known.isEmpty ? "Add one with: yestermail account add ADDRESS --source URL" : "There are: \(known)")
+                hint: known.isEmpty
+                    ? "Add one with: yestermail account add ADDRESS --source URL" : "There are: \(known)")
         default:
             throw Failure(
                 .ambiguous, "\(name) may be any of \(begun.map(\.state.address).joined(separator: ", "))",

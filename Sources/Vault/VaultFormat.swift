@@ -1,4 +1,4 @@
-public import Events
+internal import Events
 internal import Files
 internal import SystemPackage
 
@@ -44,7 +44,8 @@ struct VaultFormat: Hashable, Sendable {
         // Whatever the rest of a newer format looks like, its number stands in the second line.
         guard version <= VaultFormat.current else {
             throw Failure(
-                .newerFormat, "the vault in \(directory) has format \(version); this program knows \(VaultFormat.current)",
+                .newerFormat,
+                "the vault in \(directory) has format \(version); this program knows \(VaultFormat.current)",
                 hint: "Use a newer yestermail; nothing was changed")
         }
         guard lines.count >= 5, lines[2].hasPrefix("id "), let id = UniqueID(String(lines[2].dropFirst(3))) else {
@@ -59,6 +60,8 @@ struct VaultFormat: Hashable, Sendable {
     }
 
     private static func damaged(_ path: FilePath) -> Failure {
-        Failure(.damaged, "\(path) is damaged", hint: "Its text is in Specs/Format/Vault.md; the journal names the vault too")
+        Failure(
+            .damaged, "\(path) is damaged",
+            hint: "Its text is in Specs/Format/Vault.md; the journal names the vault too")
     }
 }

@@ -1,0 +1,161 @@
+public import Events
+internal import Glibc
+internal import Maildir
+
+/// A Maildir++ as a ``Target``.
+public final class MaildirTarget: Target {
+    private let writer: MaildirWriter
+    private let path: String
+
+    /// Opens the Maildir at `path`, or makes it; its parent must exist. Throws ``TargetFailure``.
+    public init(path: String) throws {
+        do throws(MaildirError) { writer = try MaildirWriter(path: Array(path.utf8)) } catch {
+            throw TargetFailure(error)
+        }
+        self.path = path
+    }
+
+    public func source() throws -> any Source { try MaildirSource(path: path) }
+
+    public func folder(_ state: FolderState) throws -> any TargetFolder {
+        do throws(MaildirError) {
+            let folder = try writer.folder(MaildirTarget.path(of: state))
+            return MaildirTargetFolderWriter(folder, in: try Maildir(path: Array(path.utf8), layout: .maildirPlusPlus))
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+
+    public func name(of state: FolderState) throws -> [UInt8] {
+        do throws(MaildirError) {
+            let name = try MaildirTarget.path(of: state).directoryName()
+            return name.isEmpty ? MaildirSource.inboxName : name
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+
+    /// The exact name the folder had, where it was a Maildir's and says the same; else its path, encoded.
+    private static func path(of state: FolderState) -> MaildirFolderPath {
+        if state.sourceName.first == UInt8(ascii: "."), state.sourceName.count > 1 {
+            let exact = MaildirFolderPath(directory: state.sourceName)
+            if exact.components.map(\.bytes) == state.path { return exact }
+        }
+        return MaildirFolderPath(state.path)
+    }
+
+    public func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]] {
+        do throws(MaildirError) {
+            return try writer.setSubscriptions(paths.map { MaildirFolderPath($0) }).map { $0.components.map(\.bytes) }
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+
+    public func sync() throws {
+        do throws(MaildirError) { try writer.sync() } catch { throw TargetFailure(error) }
+    }
+}
+
+extension TargetFailure {
+    init(_ error: MaildirError) {
+        switch error {
+        case .nameTooLong, .unrepresentable: self = .refused("\(error)")
+        case .exists: self = .exists
+        case .vanished: self = .vanished
+        case .system(let code, _, _):
+            self = .unavailable(
+                "\(error)", isNoSpace: code == ENOSPC || code == EDQUOT,
+                isPermission: code == EACCES || code == EPERM || code == EROFS)
+        default: self = .unavailable("\(error)", isNoSpace: false, isPermission: false)
+        }
+    }
+}
+
+private final class MaildirTargetFolderWriter: TargetFolder {
+    private let folder: MaildirTargetFolder
+    private let maildir: Maildir
+    /// Where messages were when last looked for.
+    private var listing: MaildirListing?
+
+    init(_ folder: MaildirTargetFolder, in maildir: Maildir) {
+        self.folder = folder
+        self.maildir = maildir
+    }
+
+    func deliver(
+        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
+    ) throws -> (name: [UInt8], lostKeywords: [[UInt8]]) {
+        let (flags, lost) = try maildirFlags(message.flags, message.keywords)
+        do {
+            let delivery = try folder.begin(
+                MaildirDelivery.Options(
+                    baseName: message.name, place: .cur, flags: flags,
+                    internalDate: FileTime(
+                        seconds: message.internalDate.seconds,
+                        nanoseconds: Int32(truncatingIfNeeded: message.internalDate.microsecondsOfSecond * 1_000))))
+            try write { bytes in
+                do throws(MaildirError) { try delivery.write(Span(_bytes: bytes)) } catch { throw TargetFailure(error) }
+            }
+            let (_, name) = try delivery.finish()
+            return (MaildirFileName(parsing: name).base, lost)
+        } catch let error as MaildirError {
+            throw TargetFailure(error)
+        }
+    }
+
+    func setFlags(_ name: [UInt8], _ flags: MessageFlags, _ keywords: [[UInt8]]) throws -> [[UInt8]] {
+        let (flags, lost) = try maildirFlags(flags, keywords)
+        do throws(MaildirError) {
+            try found(name) { place, file throws(MaildirError) in
+                _ = try folder.setFlags(flags, ofMessage: file, in: place)
+            }
+        } catch {
+            throw TargetFailure(error)
+        }
+        return lost
+    }
+
+    func remove(_ name: [UInt8]) throws {
+        do throws(MaildirError) {
+            try found(name) { place, file throws(MaildirError) in try folder.remove(file, in: place) }
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+
+    /// Runs `body` with the place and file of the message of that base name; looks again when it is no longer there.
+    private func found(
+        _ base: [UInt8], _ body: (MaildirPlace, [UInt8]) throws(MaildirError) -> Void
+    ) throws(MaildirError) {
+        for attempt in 0..<2 {
+            if listing == nil || attempt > 0 { listing = try maildir.open(rawName: folder.rawName).list() }
+            guard let listing, let position = listing.position(ofBaseName: base) else { continue }
+            do throws(MaildirError) {
+                return try body(listing[position].place, Array(listing.name(at: position)))
+            } catch {
+                guard case .vanished = error, attempt == 0 else { throw error }
+            }
+        }
+        throw .vanished(name: base)
+    }
+
+    private func maildirFlags(
+        _ flags: MessageFlags, _ keywords: [[UInt8]]
+    ) throws -> (MaildirFlags, lost: [[UInt8]]) {
+        var found: MaildirFlags = []
+        if flags.contains(.seen) { found.insert(.seen) }
+        if flags.contains(.answered) { found.insert(.replied) }
+        if flags.contains(.flagged) { found.insert(.flagged) }
+        if flags.contains(.deleted) { found.insert(.trashed) }
+        if flags.contains(.draft) { found.insert(.draft) }
+        if flags.contains(.passed) { found.insert(.passed) }
+        guard !keywords.isEmpty else { return (found, []) }
+        do throws(MaildirError) {
+            let (letters, lost) = try folder.letters(for: keywords)
+            return (found.union(letters), lost)
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+public import Events
+
+/// Where a restore writes. One thread uses a target; a restore opens one for each of its workers.
+///
+/// The contract every target keeps, tested by `checkTargetContract`:
+/// - What is delivered is there whole or not at all, whenever the process dies.
+/// - Nothing that is there is overwritten.
+/// - What was written before ``sync()`` returned is on the disk.
+public protocol Target: AnyObject {
+    /// What is there now.
+    func source() throws -> any Source
+    /// Opens the folder, and makes it where it is missing. Throws ``TargetFailure``.
+    func folder(_ state: FolderState) throws -> any TargetFolder
+    /// What the folder would be called there. Throws ``TargetFailure`` for one that cannot be.
+    func name(of state: FolderState) throws -> [UInt8]
+    /// Makes exactly these folders subscribed; returns those that could not be.
+    func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]]
+    /// Puts all that was written on the disk.
+    func sync() throws
+}
+
+/// A folder of a ``Target``.
+public protocol TargetFolder: AnyObject {
+    /// Delivers a message whose bytes `write` gives, piece by piece. Returns what it is called there and the keywords
+    /// that could not be kept. Throws ``TargetFailure``.
+    func deliver(
+        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
+    ) throws -> (name: [UInt8], lostKeywords: [[UInt8]])
+    /// Gives the message listed as `name` these flags and keywords; returns the keywords that could not be kept.
+    func setFlags(_ name: [UInt8], _ flags: MessageFlags, _ keywords: [[UInt8]]) throws -> [[UInt8]]
+    /// Removes the message.
+    func remove(_ name: [UInt8]) throws
+}
+
+/// A message to be delivered.
+public struct Delivery: Hashable, Sendable {
+    /// What it should be called; another name is chosen where this one is not possible. Nil: any.
+    public var name: [UInt8]?
+    public var flags: MessageFlags
+    public var keywords: [[UInt8]]
+    public var internalDate: Timestamp
+    public var size: UInt64
+
+    public init(name: [UInt8]?, flags: MessageFlags, keywords: [[UInt8]], internalDate: Timestamp, size: UInt64) {
+        (self.name, self.flags, self.keywords) = (name, flags, keywords)
+        (self.internalDate, self.size) = (internalDate, size)
+    }
+}
+
+/// Why a target did not take something.
+public enum TargetFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// This one thing it does not take: too long a name, a message the server refuses. The rest goes on.
+    case refused(String)
+    /// There is something of that name.
+    case exists
+    /// It is not there any more.
+    case vanished
+    /// Nothing can be written any more: no space, no permission, no server.
+    case unavailable(String, isNoSpace: Bool, isPermission: Bool)
+
+    public var description: String {
+        switch self {
+        case .refused(let why): why
+        case .exists: "something of that name is there already"
+        case .vanished: "it is not there any more"
+        case .unavailable(let why, _, _): why
+        }
+    }
+}
