@@ -31,8 +31,10 @@ let package = Package(
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir"),
         .target(name: "Mbox"),
-        .target(name: "MIME", dependencies: ["CGMime"]),
-        .target(name: "TimeLanguage", dependencies: ["Events"]),
+        .target(name: "Presentation", dependencies: ["Events"]),
+        .target(name: "MIME", dependencies: ["CGMime", "Events"]),
+        .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
+        .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
         .target(name: "Connectors", dependencies: ["Events", "Files", "Maildir", "Mbox"]),
 
         // The doors: they join the two.
@@ -58,8 +60,10 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
-        .testTarget(name: "MIMETests", dependencies: ["MIME", "TestKit"]),
-        .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "TestKit"]),
+        .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
+        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
+        .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
+        .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
