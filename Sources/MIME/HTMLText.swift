@@ -29,7 +29,8 @@ enum HTMLText {
                     hasBlank = true
                     index += 1
                 case let byte:
-                    append([byte])
+                    if hasBlank { append([]) }
+                    output.append(byte)
                     index += 1
                 }
             }

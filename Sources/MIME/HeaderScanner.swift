@@ -116,7 +116,9 @@ public struct HeaderScanner {
 }
 
 @inline(__always)
-func byte(_ bytes: RawSpan, _ index: Int) -> UInt8 { bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) }
+func byte(_ bytes: RawSpan, _ index: Int) -> UInt8 {
+    bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt8.self)
+}
 
 /// Where a byte is first, within a range that must be in `bytes`.
 @inline(__always)

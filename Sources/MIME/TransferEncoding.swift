@@ -35,6 +35,7 @@ enum TransferEncoding {
         var state = GMimeEncoding()
         g_mime_encoding_init_decode(&state, encoding)
         // The library says how much room it needs.
+        let step = min(step, max(1, range.count))
         var room = [CChar](repeating: 0, count: max(step, g_mime_encoding_outlen(&state, step)) + 64)
         var position = range.lowerBound
         while position < range.upperBound {

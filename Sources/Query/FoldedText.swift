@@ -1,5 +1,5 @@
-/// A text for comparing without regard to case: every scalar by its simple lower-case form, composed (NFC by canonical
-/// equivalence of letters with marks is left as it is written).
+/// A text for comparing without regard to case: every scalar by the lower-case form of its upper-case form. Letters with
+/// marks are compared as they are written, composed or not.
 public struct FoldedText: Sendable, Hashable, CustomStringConvertible {
     /// The UTF-8 of the folded text.
     let bytes: [UInt8]
