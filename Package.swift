@@ -44,8 +44,10 @@ let package = Package(
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
-        .target(name: "MIME", dependencies: ["CGMime"]),
-        .target(name: "TimeLanguage", dependencies: ["Events"]),
+        .target(name: "Presentation", dependencies: ["Events"]),
+        .target(name: "MIME", dependencies: ["CGMime", "Events"]),
+        .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
+        .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
         .target(name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox"]),
 
         // The doors: they join the two.
@@ -62,8 +64,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "TimeLanguage", "Connectors",
-                "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
+                "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // Tests, and what they share.
@@ -79,8 +81,10 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
-        .testTarget(name: "MIMETests", dependencies: ["MIME", "TestKit"]),
-        .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "TestKit"]),
+        .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
+        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
+        .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
+        .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
