@@ -64,9 +64,12 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+                "Events", "LMDB", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
+                "TimeLanguage", "Connectors", "Capture", "Restore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
 
         // Tests, and what they share.
         .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
