@@ -65,7 +65,8 @@ let package = Package(
             name: "yestermail",
             dependencies: [
                 "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "TimeLanguage", "Connectors", "Capture", "Restore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // Tests, and what they share.
