@@ -70,10 +70,14 @@ let package = Package(
             ]),
 
         // Tests, and what they share.
-        .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
+        // Optimised even in debug builds: it makes megabytes of mail for every test run.
+        .target(
+            name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
