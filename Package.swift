@@ -23,7 +23,12 @@ let package = Package(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
-        .target(name: "Blobs", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
+        .target(
+            name: "Blobs",
+            dependencies: [
+                "CZstd", "CKernels", "Events", "Files", "LMDB", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(name: "Journal", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
         .target(name: "Projections", dependencies: ["Events", "Files", "LMDB"]),
         .target(name: "Vault", dependencies: ["Events", "Files", "Blobs", "Journal", "Projections"]),
