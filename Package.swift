@@ -25,16 +25,21 @@ let package = Package(
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
-        .target(name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Threads"),
         .target(
             name: "Blobs",
             dependencies: [
                 "CZstd", "CKernels", "Events", "Files", "LMDB", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
-        .target(name: "Journal", dependencies: ["CZstd", "CKernels", "Events", "Files", "LMDB"]),
-        .target(name: "Projections", dependencies: ["Events", "Files", "LMDB"]),
-        .target(name: "Vault", dependencies: ["Events", "Files", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -59,8 +64,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore",
+                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
