@@ -68,6 +68,9 @@ let package = Package(
                 "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Programs for us, never shipped.
+        .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
+
         // Tests, and what they share.
         .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
         .target(
@@ -88,6 +91,7 @@ let package = Package(
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
+        .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(name: "ScenarioTests", dependencies: ["TestKit", "yestermail"]),
     ]
 )
