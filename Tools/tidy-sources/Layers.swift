@@ -69,9 +69,11 @@ struct Layers {
         var found: [Finding] = []
         var module: String?
         var isInList = false
-        for (index, line) in file.lines.enumerated() {
+        // What stands before the targets is about the package.
+        let begin = file.lines.firstIndex { $0.contains("targets: [") } ?? 0
+        for (index, line) in file.lines.enumerated().dropFirst(begin + 1) {
             let quoted = quotedStrings(line)
-            if line.contains("arget(") || line.contains("targets: [") { (module, isInList) = (nil, false) }
+            if line.contains("arget(") { (module, isInList) = (nil, false) }
             if module == nil, let range = line.firstRange(of: "name: \""),
                 !line.contains(".product(name: \"") || line.contains("arget(name")
             {
