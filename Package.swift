@@ -64,18 +64,23 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // Programs for us, never shipped.
         .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
 
         // Tests, and what they share.
-        .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
+        // Optimised even in debug builds: it makes megabytes of mail for every test run.
+        .target(
+            name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
