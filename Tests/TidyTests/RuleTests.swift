@@ -5,7 +5,8 @@ internal import Testing
 @Suite struct RuleTests {
     @Test("comments and strings are blanked at their places, interpolated code is not")
     func blanking() {
-        let source = "let a = \"x! // \\(b!) \" // TO\nlet e = \"\"\"\n x! \" y!\n \"\"\"\nlet c = #\"a \" /* x! */\"# + d"
+        let source =
+            "let a = \"x! // \\(b!) \" // TO\nlet e = \"\"\"\n x! \" y!\n \"\"\"\nlet c = #\"a \" /* x! */\"# + d"
         let blanked = CodeBlanker.blank(source)
         #expect(blanked.utf8.count == source.utf8.count)
         #expect(blanked.contains("b!"))
