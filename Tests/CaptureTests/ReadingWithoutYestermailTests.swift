@@ -38,7 +38,7 @@ internal import Vault
     func everythingComesBack() throws {
         let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var name = Array((temporary + "/reading-XXXXXX").utf8CString)
-        let made = name.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) }
+        let made = mkdtemp(&name)
         let place = FilePath(String(cString: try #require(made)))
         defer { _ = Self.run("rm -rf '\(place)'") }
 
@@ -68,10 +68,10 @@ internal import Vault
             let vault = try OpenVault(directory)
             let account = try vault.addAccount("anna@example.org", sources: ["maildir:\(root)"], using: &generator)
             let capture = try AccountCapture(vault, account, try MaildirSource(path: root.string))
-            let report = try capture.pass(origin: .scan)
+            let report = try capture.pass(.all, origin: Origin.scan)
             #expect(report.created == messages.count)
             try Directory.removeFile(root.appending("cur/1700000001.M1.host:2,S"))
-            _ = try capture.pass(origin: .scan)
+            _ = try capture.pass(.all, origin: Origin.scan)
         }
 
         try write(try program(), place.appending("yester.py"))
