@@ -1,5 +1,5 @@
 public import Connectors
-public import Events
+internal import Events
 internal import Journal
 internal import Projections
 public import Vault

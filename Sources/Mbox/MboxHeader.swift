@@ -9,18 +9,18 @@ struct MboxHeader {
     /// Of the first `Content-Length` field.
     private(set) var contentLength: Int64?
 
-    /// nil when no empty line ends it in the first `count` octets.
-    init?(_ bytes: borrowing [UInt8], count: Int) {
-        var position = 0
-        while position < count {
+    /// nil when no empty line ends it in `bytes[range]`. What it tells is counted from the beginning of the range.
+    init?(_ bytes: borrowing [UInt8], _ range: Range<Int>) {
+        var position = range.lowerBound
+        while position < range.upperBound {
             let start = position
-            while position < count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
-            guard position < count else { return nil }
+            while position < range.upperBound, bytes[position] != UInt8(ascii: "\n") { position += 1 }
+            guard position < range.upperBound else { return nil }
             position += 1
-            if start == 0 { firstLineEnd = position }
+            if start == range.lowerBound { firstLineEnd = position - range.lowerBound }
             let isBlank = position - start == 1 || (position - start == 2 && bytes[start] == UInt8(ascii: "\r"))
             if isBlank {
-                (blankLine, end) = (start, position)
+                (blankLine, end) = (start - range.lowerBound, position - range.lowerBound)
                 return
             }
             if contentLength == nil { contentLength = Self.length(bytes, start..<position) }

@@ -13,7 +13,10 @@ public struct MboxReader: Sendable {
     public var size: Int64 { file.size }
     private let file: MboxFile
     private var position: Int64 = 0
+    /// A part of the file, from `windowStart` on: the messages in it are found and read without reading it again.
     private var buffer: [UInt8] = []
+    private var windowStart: Int64 = 0
+    private var windowCount = 0
     private var output: [UInt8] = []
 
     static let chunkSize = 256 * 1_024
@@ -53,17 +56,17 @@ public struct MboxReader: Sendable {
         defer { swap(&output, &self.output) }
         var offset = message.content.lowerBound
         while offset < message.content.upperBound {
-            let wanted = Int(min(Int64(Self.chunkSize), message.content.upperBound - offset))
-            let count = try file.read(at: offset, count: wanted, into: &buffer)
-            guard count == wanted else { throw MboxError.truncated(offset: offset + Int64(count)) }
+            let index = try load(offset, atLeast: 1)
+            let count = Int(min(Int64(windowCount - index), message.content.upperBound - offset))
+            guard count > 0 else { throw MboxError.truncated(offset: offset) }
             offset += Int64(count)
             if message.variant.unquotes {
                 output.removeAll(keepingCapacity: true)
-                quoting.process(buffer.span.extracting(0..<count), into: &output)
+                quoting.process(buffer.span.extracting(index..<index + count), into: &output)
                 if offset == message.content.upperBound { quoting.finish(into: &output) }
                 if !output.isEmpty { try body(output.span) }
             } else {
-                try body(buffer.span.extracting(0..<count))
+                try body(buffer.span.extracting(index..<index + count))
             }
         }
     }
@@ -91,8 +94,9 @@ public struct MboxReader: Sendable {
     // MARK: Where messages begin and end
 
     private mutating func firstPostmark() throws(MboxError) -> Int64 {
-        let count = try file.read(at: 0, count: 65_536, into: &buffer)
-        let first = buffer[..<count].firstIndex { $0 != Self.newline && $0 != Self.return_ } ?? count
+        _ = try load(0, atLeast: Self.chunkSize)
+        let first =
+            buffer[..<windowCount].firstIndex { $0 != Self.newline && $0 != Self.return_ } ?? windowCount
         if Int64(first) == file.size { return file.size }
         let line = try line(at: Int64(first))
         guard Postmark(parsingFirst: line.bytes) != nil else { throw .notAnMbox(offset: Int64(first)) }
@@ -131,11 +135,11 @@ public struct MboxReader: Sendable {
         _ offset: Int64, _ start: Int64, _ postmark: Postmark, _ variant: MboxVariant
     ) throws(MboxError) -> MboxMessage? {
         // Most headers are in the first part; the rest is read only where one is not.
-        var count = try file.read(at: start, count: 32_768, into: &buffer)
-        var found = MboxHeader(buffer, count: count)
-        if found == nil, count == 32_768 {
-            count = try file.read(at: start, count: Self.headerLimit, into: &buffer)
-            found = MboxHeader(buffer, count: count)
+        var index = try load(start, atLeast: 32_768)
+        var found = MboxHeader(buffer, index..<windowCount)
+        if found == nil, windowStart + Int64(windowCount) < file.size {
+            index = try load(start, atLeast: Self.headerLimit)
+            found = MboxHeader(buffer, index..<min(windowCount, index + Self.headerLimit))
         }
         guard let header = found, let length = header.contentLength else { return nil }
         let bodyStart = start + Int64(header.end)
@@ -174,31 +178,46 @@ public struct MboxReader: Sendable {
     /// Where the message whose first octet is at `start` ends, and the next begins.
     private mutating func separator(after start: Int64) throws(MboxError) -> (content: Int64, next: Int64) {
         // Two octets before, to see the empty line; a postmark has more than that.
-        var windowStart = start - 2
-        var searchFrom = 1
+        var from = start - 2
+        var searchFrom = start - 1
+        var needed = 8
         while true {
-            let count = try file.read(at: windowStart, count: Self.chunkSize, into: &buffer)
-            while let found = MboxFile.find(Self.separator, in: buffer, from: searchFrom, to: count) {
-                searchFrom = found + 1
-                guard let blank = blankLine(endingAt: found) else { continue }
+            _ = try load(from, atLeast: needed)
+            while let found = MboxFile.find(
+                Self.separator, in: buffer, from: Int(searchFrom - windowStart), to: windowCount)
+            {
                 let next = windowStart + Int64(found) + 1
-                if Postmark(parsing: try line(at: next).bytes) != nil {
-                    return (windowStart + Int64(blank), next)
-                }
+                searchFrom = next
+                guard let blank = blankLine(endingAt: found) else { continue }
+                if Postmark(parsing: try line(at: next).bytes) != nil { return (windowStart + Int64(blank), next) }
             }
-            if windowStart + Int64(count) >= file.size {
-                let last = count - 1
-                if last >= 1, buffer[last] == Self.newline, windowStart + Int64(last) >= start,
-                    let blank = blankLine(endingAt: last)
-                {
+            let end = windowStart + Int64(windowCount)
+            if end >= file.size {
+                let last = windowCount - 1
+                if last >= 1, buffer[last] == Self.newline, end - 1 >= start, let blank = blankLine(endingAt: last) {
                     return (max(start, windowStart + Int64(blank)), file.size)
                 }
                 return (file.size, file.size)
             }
             // Keep what a separator cut in two, and the empty line before it, would need.
-            windowStart += Int64(count - 8)
-            searchFrom = 2
+            from = max(from, end - 8)
+            searchFrom = max(searchFrom, from + 2)
+            needed = Self.chunkSize
         }
+    }
+
+    /// Has the window begin at `offset`, or before it, with `needed` octets from there on if the file has them. Returns
+    /// where in the buffer `offset` is.
+    private mutating func load(_ offset: Int64, atLeast needed: Int) throws(MboxError) -> Int {
+        let index = offset - windowStart
+        if index >= 0, index <= Int64(windowCount) {
+            let isEnough = windowCount - Int(index) >= needed || windowStart + Int64(windowCount) >= file.size
+            if isEnough, windowCount > 0 { return Int(index) }
+        }
+        windowCount = 0
+        windowCount = try file.read(at: offset, count: max(Self.chunkSize, needed), into: &buffer)
+        windowStart = offset
+        return 0
     }
 
     /// Where the empty line begins whose newline is at `index` of the buffer; nil if the line is not empty.
@@ -211,6 +230,13 @@ public struct MboxReader: Sendable {
 
     /// The line at `offset`, without its newline, at most 1,024 octets of it, and where the next begins.
     private func line(at offset: Int64) throws(MboxError) -> (bytes: [UInt8], end: Int64) {
+        let index = offset - windowStart
+        if index >= 0, index < Int64(windowCount) {
+            let part = buffer[Int(index)..<min(windowCount, Int(index) + 1_024)]
+            if let end = part.firstIndex(of: Self.newline) {
+                return (Array(part[..<end]), windowStart + Int64(end) + 1)
+            }
+        }
         var line: [UInt8] = []
         var count = try file.read(at: offset, count: 1_024, into: &line)
         if let end = line[..<count].firstIndex(of: Self.newline) {

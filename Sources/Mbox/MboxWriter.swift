@@ -38,7 +38,7 @@ public final class MboxWriter {
         var lengthLine: [UInt8] = []
         if variant.hasLength {
             more.append(Postmark.addedLength)
-            if let header = MboxHeader(content, count: content.count), header.end <= MboxReader.headerLimit / 2 {
+            if let header = MboxHeader(content, 0..<content.count), header.end <= MboxReader.headerLimit / 2 {
                 lengthLine = Array("Content-Length: \(content.count - header.end)\n".utf8)
                 if !endsInNewline { content.append(UInt8(ascii: "\n")) }
             } else if content.count <= MboxReader.headerLimit / 2, !Self.endsInBareReturn(content) {

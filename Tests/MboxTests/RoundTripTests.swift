@@ -134,7 +134,7 @@ import Testing
         let path = directory.path + "/m"
         let writer = try MboxWriter(path: path)
         let messages = TemporaryDirectory.files(directory.path).filter { $0.hasSuffix(".eml") }.map { contents($0) }
-        for _ in 0..<5 { for message in messages { try writer.append(message.span, date: 0) } }
+        for message in messages { try writer.append(message.span, date: 0) }
         try writer.finish(durable: false)
         var reader = try MboxReader(path: path)
         var octets = 0
@@ -142,6 +142,6 @@ import Testing
             while let message = try reader.next() { try reader.withContent(of: message) { octets += $0.count } }
         }
         print("mboxrd: \(octets) octets read in \(time)")
-        #expect(octets == 5 * messages.reduce(0) { $0 + $1.count })
+        #expect(octets == messages.reduce(0) { $0 + $1.count })
     }
 }
