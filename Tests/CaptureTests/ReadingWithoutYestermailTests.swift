@@ -100,7 +100,7 @@ internal import Vault
         // A flipped bit is noticed.
         #expect(
             Self.run(
-                "cd '\(directory)/blobs/packs' && printf '\\377' | dd of=$(ls | head -1) bs=1 seek=400 conv=notrunc 2>&- && ! python3 '\(place)/yester.py' '\(directory)' '\(place)/damaged' 2>&-"
+                "cd '\(directory)/blobs/packs' && printf '\\377' | dd of=$(ls | head -1) bs=1 seek=400 conv=notrunc 2>/dev/null && ! python3 '\(place)/yester.py' '\(directory)' '\(place)/damaged' 2>/dev/null"
             ) == 0)
     }
 }
