@@ -69,6 +69,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Programs for us, never shipped.
+        .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
+
         // Tests, and what they share.
         // Optimised even in debug builds: it makes megabytes of mail for every test run.
         .target(
@@ -93,6 +96,7 @@ let package = Package(
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
+        .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(name: "ScenarioTests", dependencies: ["TestKit", "yestermail"]),
     ]
 )
