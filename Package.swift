@@ -64,18 +64,25 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "LMDB", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore",
+                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
 
+        // Programs for us, never shipped.
+        .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
+
         // Tests, and what they share.
-        .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
+        // Optimised even in debug builds: it makes megabytes of mail for every test run.
+        .target(
+            name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
@@ -91,6 +98,7 @@ let package = Package(
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
+        .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(name: "ScenarioTests", dependencies: ["TestKit", "yestermail"]),
     ]
 )

@@ -1,8 +1,6 @@
 public import Connectors
-public import Events
+internal import Events
 internal import Files
-internal import Journal
-internal import Projections
 public import Vault
 
 /// Reconciles an account with its source once, and records in the journal that it was done: from when to when, what was
@@ -23,7 +21,7 @@ public struct SmartScan {
     public func run(progress: @escaping (PassProgress) -> Void = { _ in }) throws -> PassReport {
         let capture = try AccountCapture(vault, account, source)
         let began = vault.clock.now()
-        let gap = try SmartScan.coverageEnded(vault, account.number).map { note(.gap, from: $0, to: began) }
+        let gap = try Coverage.end(of: account.number, in: vault).map { note(.gap, from: $0, to: began) }
         let report: PassReport
         do {
             report = try capture.pass(.all, origin: .scan, deep: deep, progress: progress)
@@ -65,20 +63,5 @@ public struct SmartScan {
                 .init("began", .time(began)), .init("ended", .time(vault.clock.now())),
                 .init("complete", .flag(report.isComplete)),
             ] + counts.map { .init($0.0, .number(Int64($0.1))) })
-    }
-
-    /// When the last scan or watch of the account ended: since then nobody has been watching. Nil before the first, and
-    /// while a watch is going on or was cut off without a word after its last sign of life, which is then the answer.
-    public static func coverageEnded(_ vault: OpenVault, _ account: AccountNumber) throws -> Timestamp? {
-        let projections = try vault.projections()
-        let last = try projections.notes(account).last {
-            [.scanCompleted, .watchBegan, .watchEnded].contains($0.kind)
-        }
-        guard let last, let transaction = try vault.journal.transaction(last.transaction) else { return nil }
-        if last.kind == .watchBegan {
-            // A watch that was killed: the last thing it recorded is the last that is known of it.
-            return max(transaction.time, try projections.statistics(account).lastTime)
-        }
-        return transaction.entry.note?.time("ended") ?? transaction.time
     }
 }

@@ -30,13 +30,15 @@ struct Yestermail: ParsableCommand {
         version: "yestermail \(versionNumber)",
         groupedSubcommands: [
             CommandGroup(name: "Begin", subcommands: [InitCommand.self, AccountCommand.self]),
-            CommandGroup(name: "Keep", subcommands: [ScanCommand.self]),
+            CommandGroup(name: "Keep", subcommands: [ScanCommand.self, WatchCommand.self, ImportCommand.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [
                     ListCommand.self, ShowCommand.self, CatCommand.self, HistoryCommand.self, FindCommand.self,
                     DiffCommand.self, LogCommand.self,
                 ]),
+            CommandGroup(
+                name: "Bring back", subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self]),
             CommandGroup(
                 name: "Trust",
                 subcommands: [

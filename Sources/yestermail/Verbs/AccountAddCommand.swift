@@ -88,7 +88,7 @@ struct AccountAddCommand: Verb {
             }
             wanted.append((address.text, place))
         }
-        for (_, path) in wanted where !isPattern { _ = try MaildirSource(path: path) }
+        for (_, path) in wanted where !isPattern { _ = try Location.maildir(path: path).openSource() }
         try add(wanted, isPattern: isPattern, context)
     }
 
@@ -150,42 +150,22 @@ struct AccountAddCommand: Verb {
     }
 }
 
-/// What a source's URL means to this version.
+/// What a source's URL is kept as.
 enum SourceURL {
-    /// The absolute path of a `maildir:` URL.
+    /// The absolute path of a `maildir:` URL: what it says must not depend on where a scan is started.
     static func maildirPath(_ url: String) throws -> String {
-        let scheme = url.prefix { $0 != ":" }
-        guard scheme.utf8.count < url.utf8.count else {
-            throw Failure(
-                .usage, "'\(TerminalText.safe(url, maxColumns: 120))' does not say what kind of source it is",
-                hint: "Write maildir:\(TerminalText.safe(url, maxColumns: 120))")
-        }
-        guard scheme == "maildir" else {
-            throw Failure(
-                .usage, "this version cannot read \(TerminalText.safe(String(scheme), maxColumns: 40)): sources",
-                hint: "It knows maildir:PATH")
-        }
-        var path = String(url.dropFirst(scheme.count + 1))
-        guard !path.isEmpty else {
-            throw Failure(.usage, "maildir: needs a path", hint: "Write maildir:/var/mail/anna")
+        var path: String
+        switch try Location(url) {
+        case .maildir(let found): path = found
         }
         if path.hasPrefix("//") {
             throw Failure(
-                .usage,
-                "a Maildir is a directory of this machine, and \(TerminalText.safe(url, maxColumns: 120)) names another",
+                .usage, "a Maildir is a directory of this machine, and \(url) names another",
                 hint: "Write maildir:/var/mail/anna")
         }
         if path.hasPrefix("~/"), let home = VaultPlace.environment("HOME") { path = home + path.dropFirst(1) }
         path = VaultPlace.absolute(path)
         while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
         return path
-    }
-
-    /// Opens the source of an account.
-    static func open(_ account: Account) throws -> MaildirSource {
-        guard let url = account.state.sources.first else {
-            throw Failure(.usage, "\(account.state.address) has no source")
-        }
-        return try MaildirSource(path: try maildirPath(url))
     }
 }

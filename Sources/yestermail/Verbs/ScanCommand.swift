@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Capture
+internal import Connectors
 internal import Events
 internal import Presentation
 internal import Vault
@@ -72,7 +73,10 @@ struct ScanCommand: Verb {
     private func scan(_ account: Account, _ vault: OpenVault, _ context: CommandContext) throws -> PassReport {
         let began = ProgressLine.now()
         let line = ProgressLine("scan \(account.state.address)", unit: "messages", options: context.options)
-        let scan = SmartScan(vault, account, try SourceURL.open(account), deep: deep)
+        guard let url = account.state.sources.first else {
+            throw Failure(.usage, "\(account.state.address) has no source")
+        }
+        let scan = SmartScan(vault, account, try Location(url).openSource(), deep: deep)
         let report = try scan.run { line.update($0.messages, of: $0.totalMessages, bytes: $0.bytes) }
         line.finish()
         let took = ProgressLine.now() - began
