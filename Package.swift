@@ -67,7 +67,9 @@ let package = Package(
                 "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
                 "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
 
         // Programs for us, never shipped.
         .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),

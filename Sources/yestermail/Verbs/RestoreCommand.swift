@@ -176,16 +176,9 @@ struct Restoring {
     }
 
     private static func target(_ text: String?, _ account: Account, _ vault: OpenVault) throws -> Location {
-        guard let text else { return try Location(home(account)) }
-        if text.contains("/") || text.hasPrefix("maildir:") { return try Location(text) }
-        return try Location(home(try vault.account(text)))
-    }
-
-    private static func home(_ account: Account) throws -> String {
-        guard let source = account.state.sources.first else {
-            throw Failure(.usage, "\(account.state.address) has no source to restore to", hint: "Say where with --to")
-        }
-        return source
+        guard let text else { return try Location(of: account) }
+        if text.contains("/") || text.hasPrefix("maildir:") { return try Location(argument: text) }
+        return try Location(of: try vault.account(text))
     }
 
     static func path(_ text: String) -> [[UInt8]] {
