@@ -50,8 +50,17 @@ public final class MaildirSource: WatchableSource {
     public func list(_ folder: SourceFolder) throws -> any SourceListing {
         do throws(MaildirError) {
             let directory = try maildir.open(rawName: folder.name == MaildirSource.inboxName ? [] : folder.name)
+            if !folder.identity.isEmpty,
+                MaildirSource.identity(of: directory.path, directory.identity.inode) != folder.identity
+            {
+                throw MaildirError.replaced(path: directory.path)
+            }
             let keywords = try directory.keywords()
-            return MaildirSourceListing(directory: directory, listing: try directory.list(), keywords: keywords)
+            let listing = try directory.list()
+            guard listing.isExact else {
+                throw MaildirError.system(errno: EAGAIN, during: .list, path: directory.path)
+            }
+            return MaildirSourceListing(directory: directory, listing: listing, keywords: keywords)
         } catch {
             throw SourceFailure.unreadable(code: error.errorNumber, "\(error)")
         }
@@ -121,8 +130,17 @@ private struct MaildirSourceListing: SourceListing {
     }
 
     var passedOver: [String] {
-        listing.skipped.map {
-            "\(String(decoding: directory.path, as: UTF8.self))/\(String(decoding: $0.name, as: UTF8.self)): not a regular file"
+        listing.skipped.map { entry in
+            let why =
+                switch entry.reason {
+                case .hidden: "its name begins with a dot"
+                case .directory: "a directory"
+                case .symbolicLink: "a symbolic link"
+                case .special: "not a regular file"
+                case .duplicate: "another file has the same unique name"
+                }
+            let name = directory.path + [47] + entry.place.directoryName + [47] + entry.name
+            return "\(String(decoding: name, as: UTF8.self)): \(why)"
         }
     }
 

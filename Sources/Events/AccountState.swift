@@ -78,6 +78,7 @@ extension AccountState {
         sources = []
         for _ in 0..<(try reader.count()) { sources.append(String(decoding: try reader.bytes(), as: UTF8.self)) }
         let bits: UInt8 = try reader.integer()
+        guard bits & ~3 == 0 else { throw DecodingFailure(offset: reader.offset, reason: .outOfRange) }
         isEnabled = bits & 1 != 0
         isHeld = bits & 2 != 0
     }

@@ -47,6 +47,11 @@ public struct ByteWriter: Sendable {
         bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: Value.self) }
     }
 
+    /// Opens a hole at `offset`.
+    mutating func insertZeros(_ count: Int, at offset: Int) {
+        bytes.insert(contentsOf: repeatElement(0, count: count), at: offset)
+    }
+
     /// CRC32C of the bytes in `range`.
     public func checksum(_ range: Range<Int>) -> UInt32 { crc32c(bytes.span.bytes.extracting(range)) }
 }

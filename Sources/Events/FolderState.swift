@@ -38,6 +38,7 @@ extension FolderState {
         path = []
         for _ in 0..<(try reader.count()) { path.append(try reader.bytes()) }
         let bits: UInt8 = try reader.integer()
+        guard bits & ~1 == 0 else { throw DecodingFailure(offset: reader.offset, reason: .outOfRange) }
         isSubscribed = bits & 1 != 0
         uidValidity = try reader.varint()
         sourceName = try reader.bytes()

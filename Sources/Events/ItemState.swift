@@ -50,6 +50,8 @@ extension ItemState {
     public init(_ kind: ItemKind, decoding bytes: RawSpan) throws(DecodingFailure) {
         var reader = ByteReader(bytes)
         let bits: UInt8 = try reader.integer()
+        // Bits of a later version mean something: a state without them would be another state.
+        guard bits & ~1 == 0 else { throw DecodingFailure(offset: 0, reason: .outOfRange) }
         isDeleted = bits & 1 != 0
         switch kind {
         case .message: content = .message(try MessageState(from: &reader))

@@ -6,13 +6,7 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
 
     public init(seconds: Int64, nanoseconds: Int64 = 0) {
         // Saturating: a file may carry any number as its time.
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        guard !overflow else {
-            rawValue = seconds < 0 ? .min : .max
-            return
-        }
-        let (sum, beyond) = product.addingReportingOverflow(nanoseconds / 1_000)
-        rawValue = beyond ? (nanoseconds < 0 ? .min : .max) : sum
+        rawValue = Int64(clamping: Int128(seconds) * 1_000_000 + Int128(nanoseconds / 1_000))
     }
 
     /// Whole seconds since 1970, rounded down.
@@ -63,16 +57,19 @@ extension Timestamp {
             minute: Int(secondOfDay / 60 % 60), second: Int(secondOfDay % 60), microsecond: Int(microsecondsOfSecond))
     }
 
-    /// The instant of a civil time that is `offsetSeconds` east of UTC.
+    /// The instant of a civil time that is `offsetSeconds` east of UTC; the first or the last one there is when it lies
+    /// beyond.
     public init(_ civil: CivilTime, offsetSeconds: Int64 = 0) {
-        let year = civil.month <= 2 ? civil.year - 1 : civil.year
+        // Instants end 292,277 years from 1970: no greater year need be computed with.
+        let bounded = min(max(civil.year, -400_000), 400_000)
+        let year = civil.month <= 2 ? bounded - 1 : bounded
         let (era, yearOfEra) = Timestamp.floorDivide(year, 400)
         let month = Int64(civil.month)
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + Int64(civil.day) - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         let days = era * 146_097 + dayOfEra - 719_468
         let seconds = days * 86_400 + Int64(civil.hour * 3_600 + civil.minute * 60 + civil.second) - offsetSeconds
-        self.init(rawValue: seconds * 1_000_000 + Int64(civil.microsecond))
+        self.init(rawValue: Int64(clamping: Int128(seconds) * 1_000_000 + Int128(civil.microsecond)))
     }
 }
 

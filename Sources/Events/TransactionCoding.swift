@@ -3,6 +3,7 @@
 private enum BodyBits {
     static let note: UInt8 = 1
     static let clockBehind: UInt8 = 2
+    static let known = note | clockBehind
 }
 
 extension JournalEntry {
@@ -29,21 +30,12 @@ extension Change {
         if length < 1 << 14 {
             writer.replace(at: mark, with: UInt16(length & 0x7F | 0x80) << 8 | UInt16(length >> 7))
         } else {
-            writer.moveUp(from: mark + 2, by: 2)
+            writer.insertZeros(2, at: mark + 2)
             writer.replace(
                 at: mark,
                 with: UInt32(length & 0x7F | 0x80) << 24 | UInt32(length >> 7 & 0x7F | 0x80) << 16
                     | UInt32(length >> 14 & 0x7F | 0x80) << 8 | UInt32(length >> 21))
         }
-    }
-}
-
-extension ByteWriter {
-    /// Opens a hole of `count` bytes at `offset`.
-    fileprivate mutating func moveUp(from offset: Int, by count: Int) {
-        let tail = Array(bytes[offset...])
-        for _ in 0..<count { integer(UInt8(0)) }
-        for (index, byte) in tail.enumerated() { replace(at: offset + count + index, with: byte) }
     }
 }
 
@@ -65,6 +57,7 @@ public struct ChangeReader: ~Escapable {
     public init(_ body: RawSpan) throws(DecodingFailure) {
         var reader = ByteReader(body)
         let bits: UInt8 = try reader.integer()
+        guard bits & ~BodyBits.known == 0 else { throw DecodingFailure(offset: 0, reason: .outOfRange) }
         clockBehind = bits & BodyBits.clockBehind == 0 ? 0 : try reader.varint()
         noteBytes = bits & BodyBits.note == 0 ? body.extracting(first: 0) : try reader.span(try reader.count())
         count = try reader.count()
@@ -87,7 +80,10 @@ public struct ChangeReader: ~Escapable {
             throw DecodingFailure(offset: reader.offset, reason: .unknownKind(kind))
         }
         item = ItemID(itemKind, try reader.varint32())
-        kinds = ChangeKinds(rawValue: UInt16(truncatingIfNeeded: try reader.varint()))
+        guard let kinds = UInt16(exactly: try reader.varint()) else {
+            throw DecodingFailure(offset: reader.offset, reason: .outOfRange)
+        }
+        self.kinds = ChangeKinds(rawValue: kinds)
         stateBytes = try reader.span(try reader.count())
         return true
     }
@@ -166,7 +162,10 @@ extension Note {
             case 1: fields.append(Field(name, .number(try reader.integer())))
             case 2: fields.append(Field(name, .time(Timestamp(rawValue: try reader.integer()))))
             case 3: fields.append(Field(name, .text(try reader.bytes())))
-            case 4: fields.append(Field(name, .flag(try reader.integer(UInt8.self) != 0)))
+            case 4:
+                let flag: UInt8 = try reader.integer()
+                guard flag <= 1 else { throw DecodingFailure(offset: reader.offset, reason: .outOfRange) }
+                fields.append(Field(name, .flag(flag != 0)))
             default: throw DecodingFailure(offset: reader.offset, reason: .unknownKind(type))
             }
         }

@@ -153,8 +153,13 @@ private struct SegmentChain {
     }
 
     private mutating func open(_ id: UInt64, _ report: (JournalFinding) -> Void) {
-        let entry = entries[index]
+        var entry = entries[index]
         let name = TransactionID(rawValue: id)
+        if entry.shape == .raw, !Directory.exists(entry.path) {
+            // Sealed since the directory was listed.
+            let path = SegmentDirectory(path: entry.path.removingLastComponent()).file(entry.first, .sealed)
+            entry = SegmentDirectory.Entry(first: entry.first, shape: .sealed, path: path)
+        }
         do {
             let opened = try SegmentCursor(entry, limit: entry.first == head.segmentFirst ? head.segmentEnd : nil)
             if opened.header.vault != vault {

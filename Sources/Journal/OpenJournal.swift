@@ -16,6 +16,7 @@ public final class OpenJournal: Sendable {
     let headTable: Table
     let segments: SegmentDirectory
     private let clock: WallClock
+    private let options: JournalOptions
     private let commitLock: LockFile?
     private let writer = Mutex<Writer>(Writer())
 
@@ -43,7 +44,10 @@ public final class OpenJournal: Sendable {
     }
 
     /// Opens the journal in `directory`. Reading only needs no permission to write.
-    public init(_ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock) throws {
+    public init(
+        _ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock,
+        options journalOptions: JournalOptions = JournalOptions()
+    ) throws {
         let lmdb = directory.appending("lmdb")
         let segments = SegmentDirectory(path: directory.appending("segments"))
         // LMDB opens an empty file as an empty journal, and dies of one that is cut off: look before it does.
@@ -63,6 +67,7 @@ public final class OpenJournal: Sendable {
         headTable = environment.table("head")
         commitLock = readOnly ? nil : try LockFile(directory.appending("lock"))
         (self.vault, self.directory, self.segments, self.clock) = (vault, directory, segments, clock)
+        self.options = journalOptions
     }
 
     /// How far the journal goes.
@@ -97,7 +102,7 @@ public final class OpenJournal: Sendable {
             }
             writer.mustReconcile = true
             let bytes = encoder.writer.bytes.span.bytes
-            if head.segmentEnd + bytes.byteCount > SegmentWriter.capacity, head.segmentEnd > SegmentHeader.size {
+            if head.segmentEnd + bytes.byteCount > options.segmentBytes, head.segmentEnd > SegmentHeader.size {
                 try roll(&writer, &head)
             }
             try writer.segment?.write(bytes, at: head.segmentEnd)
@@ -150,7 +155,25 @@ public final class OpenJournal: Sendable {
             try reconcile(&segment, &head)
             writer.segment = segment
         }
+        while try enterBegunSegment(&writer, &head) {}
         return head
+    }
+
+    /// A segment that was begun behind the newest record by a writer that died before the head said so: goes on in it,
+    /// with what stands in it. Left alone, it would lie across the records that follow. False when there is none.
+    private func enterBegunSegment(_ writer: inout Writer, _ head: inout JournalHead) throws -> Bool {
+        let next = head.transaction.next
+        guard head.segmentFirst != next, Directory.exists(segments.file(next, .raw)) else { return false }
+        head.segmentFirst = next
+        head.segmentEnd = SegmentHeader.size
+        if var begun = try? SegmentWriter(opening: next, in: segments, vault: vault) {
+            try reconcile(&begun, &head)
+            writer.segment = begun
+        } else {
+            // Not even its header was whole.
+            writer.segment = try SegmentWriter(creating: next, previousLeaf: head.leaf, in: segments, vault: vault)
+        }
+        return true
     }
 
     /// The last record of LMDB must stand at the end of the segment: the mirror is never behind (`Specs/Format/Journal.md`,
@@ -177,15 +200,25 @@ public final class OpenJournal: Sendable {
             first: head.segmentFirst, shape: .raw, path: segments.file(head.segmentFirst, .raw))
         var reader = SegmentTail(try File(entry.path, .read), from: head.segmentEnd)
         var recovered = head
-        try environment.write { (transaction: inout WriteTransaction) in
-            while let record = try reader.next(after: recovered) {
-                try transaction.append(records, Key(recovered.transaction.next.rawValue), record.bytes.span.bytes)
-                recovered.transaction = recovered.transaction.next
-                recovered.time = record.time
-                recovered.leaf = record.leaf
-                recovered.segmentEnd += record.bytes.count
-            }
-            if recovered.transaction != head.transaction {
+        var whole: [SegmentTail.Record] = []
+        while let record = try reader.next(after: recovered) {
+            recovered.transaction = recovered.transaction.next
+            recovered.time = record.time
+            recovered.leaf = record.leaf
+            recovered.segmentEnd += record.bytes.count
+            whole.append(record)
+        }
+        if !whole.isEmpty {
+            // They may stand in the kernel's memory only (after a failed flush for ever): LMDB must never be ahead of
+            // the mirror on the disk, so they are written and flushed again first.
+            let bytes = Array(whole.map(\.bytes).joined())
+            try segment.write(bytes.span.bytes, at: head.segmentEnd)
+            try environment.write { (transaction: inout WriteTransaction) in
+                var id = head.transaction
+                for record in whole {
+                    id = id.next
+                    try transaction.append(records, Key(id.rawValue), record.bytes.span.bytes)
+                }
                 try transaction.put(headTable, Key(0 as UInt64), recovered.encoded().span.bytes)
             }
         }
@@ -198,11 +231,14 @@ public final class OpenJournal: Sendable {
         guard let commitLock else { throw JournalError.readOnly }
         let open = try head().segmentFirst
         for entry in try segments.entries() where entry.shape == .raw && entry.first < open {
-            // One sealer at a time; appends go on into the open segment meanwhile only between segments.
-            try commitLock.lock()
-            defer { commitLock.unlock() }
-            guard Directory.exists(entry.path) else { continue }
-            try SegmentSealer.seal(entry, in: segments)
+            // One sealer at a time; appends go on between segments. The lock of the file is one for all threads of this
+            // process, so the writer's mutex must be held too: else unlocking here would unlock an append.
+            try writer.withLock { _ in
+                try commitLock.lock()
+                defer { commitLock.unlock() }
+                guard Directory.exists(entry.path) else { return }
+                try SegmentSealer.seal(entry, in: segments)
+            }
         }
     }
 }

@@ -38,6 +38,11 @@ public struct RecordView: ~Escapable {
         guard version == RecordFormat.version else {
             throw DecodingFailure(offset: 2, reason: .unknownVersion(version))
         }
+        // Reserved for a codec and a key: a body that is packed must not be taken for a plain one.
+        let codec = bytes.unsafeLoadUnaligned(fromByteOffset: 3, as: UInt8.self)
+        guard codec == 0 else { throw DecodingFailure(offset: 3, reason: .unknownVersion(codec)) }
+        let key = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self).bigEndian & 0xFF_FFFF
+        guard key == 0 else { throw DecodingFailure(offset: 29, reason: .outOfRange) }
         let length = Int(UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
         guard length >= RecordFormat.headerSize + RecordFormat.trailerSize, length <= RecordFormat.largest else {
             throw DecodingFailure(offset: 4, reason: .outOfRange)
@@ -103,7 +108,7 @@ struct RecordEncoder {
         let start = writer.count
         id = id.next
         // A clock that steps back is held, and the difference noted (`Specs/Format/Journal.md`, "Time").
-        let behind = now < time ? UInt64(time.rawValue &- now.rawValue) : 0
+        let behind = now < time ? UInt64(bitPattern: time.rawValue &- now.rawValue) : 0
         time = max(time, now)
         writer.integer(RecordFormat.magic)
         writer.integer(RecordFormat.version)

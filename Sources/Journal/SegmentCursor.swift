@@ -56,9 +56,9 @@ struct SegmentCursor {
                 if case .truncated(let needed, _) = failure.reason, try refill(needed) { continue }
                 throw JournalError.damaged(JournalFinding(file: entry.name, offset: offset, reason: .record(failure)))
             } else if try !refill(RecordFormat.headerSize) {
-                if rest == 0 || buffer[start...].allSatisfy({ $0 == 0 }) { return false }
+                if buffer[start...].allSatisfy({ $0 == 0 }) { return false }
                 let failure = DecodingFailure(
-                    offset: 0, reason: .truncated(needed: RecordFormat.headerSize, found: rest))
+                    offset: 0, reason: .truncated(needed: RecordFormat.headerSize, found: buffer.count - start))
                 throw JournalError.damaged(JournalFinding(file: entry.name, offset: offset, reason: .record(failure)))
             }
         }

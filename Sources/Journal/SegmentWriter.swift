@@ -5,7 +5,6 @@ internal import SystemPackage
 /// Writes the segment that is open: whole records behind each other, into space that has been written before, so that
 /// one flush makes them durable.
 struct SegmentWriter {
-    static let capacity = 64 << 20
     private static let zeroStep = 1 << 20
 
     let directory: SegmentDirectory
