@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Events
 internal import Glibc
+internal import Presentation
 
 /// Where the program begins and ends: parses, runs, and turns whatever happened into one exit status
 /// (`Specs/Interfaces/ExitStatus.md`).
@@ -8,12 +9,16 @@ internal import Glibc
 enum Program {
     static func main() {
         Termination.install()
-        let arguments = ArgumentOrder.verbFirst(Array(CommandLine.arguments.dropFirst()), in: Yestermail.self)
-        exit(run(arguments))
+        exit(run(Array(CommandLine.arguments.dropFirst())))
     }
 
-    private static func run(_ arguments: [String]) -> Int32 {
-        let isJSON = arguments.prefix { $0 != "--" }.contains("--json")
+    private static func run(_ written: [String]) -> Int32 {
+        let isJSON = written.prefix { $0 != "--" }.contains("--json")
+        let arguments = ArgumentOrder.verbFirst(written, in: Yestermail.self)
+        if let failure = unknownVerb(arguments.first) {
+            ErrorReport.print(failure, isJSON: isJSON)
+            return failure.code.exitStatus
+        }
         var command: any ParsableCommand
         do {
             command = try Yestermail.parseAsRoot(arguments)
@@ -35,6 +40,14 @@ enum Program {
             ErrorReport.print(failure, isJSON: isJSON)
             return failure.code.exitStatus
         }
+    }
+
+    private static func unknownVerb(_ word: String?) -> Failure? {
+        let verbs = Yestermail.configuration.subcommands.map { $0._commandName } + ["help"]
+        guard let word, !word.hasPrefix("-"), !verbs.contains(word) else { return nil }
+        return Failure(
+            .usage, "there is no verb '\(TerminalText.safe(word, maxColumns: 60))'",
+            hint: Spelling.nearest(to: word, among: verbs).map { "Did you mean \($0)?" } ?? "See: yestermail --help")
     }
 
     /// Help, version and completion scripts come as errors too; a real one is a usage error, which is 2 and not 64.

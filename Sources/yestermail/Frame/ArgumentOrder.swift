@@ -27,6 +27,7 @@ enum ArgumentOrder {
             }
             index += 1
         }
-        return words + globals + arguments[index...]
+        // Without a verb there is nothing they could belong to.
+        return words.isEmpty ? Array(arguments[index...]) : words + globals + arguments[index...]
     }
 }

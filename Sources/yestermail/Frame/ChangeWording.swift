@@ -23,7 +23,9 @@ final class ChangeWording {
     func text(_ now: RecordedState, before: RecordedState?) throws -> String {
         var parts: [String] = []
         let kinds = now.kinds
-        if kinds.contains(.created) { parts.append("arrived" + (try place(now, "in"))) }
+        if kinds.contains(.created) {
+            parts.append(now.item.kind == .message ? "arrived" + (try place(now, "in")) : "made")
+        }
         if kinds.contains(.returned) { parts.append("came back" + (try place(now, "in"))) }
         if kinds.contains(.moved) {
             let from = try before.flatMap { try path($0) }

@@ -78,9 +78,11 @@ final class CommandContext {
 
     // MARK: Saying
 
-    /// A remark on standard error.
+    /// A remark on standard error, behind what has been said on standard output.
     func remark(_ text: String) {
-        if !options.quiet { StandardError.write(TerminalText.safe(text) + "\n") }
+        guard !options.quiet else { return }
+        try? output.flush()
+        StandardError.write(TerminalText.safe(text) + "\n")
     }
 
     func verbose(_ text: String) { if options.verbose { remark(text) } }

@@ -28,7 +28,7 @@ extension CommandContext {
     /// came to is said on standard error, unless the answer says it.
     func point(
         _ text: String?, role: TimeExpression.Role = .at, _ landmarks: some TimeLandmarks, _ vault: OpenVault,
-        says: Bool = true
+        echo: Echo = .document
     ) throws -> ResolvedTime {
         let head = try vault.journal.head()
         let newest = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
@@ -61,19 +61,38 @@ extension CommandContext {
         guard found.transaction >= reachable, found.transaction > .beginning else {
             throw try unreachable(text, from: reachable, head, vault)
         }
-        if says, !isJSON || !options.quiet { say(role, found) }
+        say(role, found, echo)
         return found
     }
 
-    private func say(_ role: TimeExpression.Role, _ point: ResolvedTime) {
-        guard !isJSON else { return }
-        let word =
-            switch role {
-            case .at: "as of"
-            case .from: "from"
-            case .to: "to"
-            }
-        remark("\(word) \(text(point.time, .microsecondsUnlessWhole(point.time))) (\(point.transaction))")
+    /// How a person or a program hears what a time came to.
+    enum Echo {
+        /// On standard error; in JSON the answer itself says it (`resolved`).
+        case document
+        /// On standard error; in JSON as an object there, because the answer is a list of objects.
+        case lines
+        case nowhere
+    }
+
+    private func say(_ role: TimeExpression.Role, _ point: ResolvedTime, _ echo: Echo) {
+        switch echo {
+        case .nowhere: return
+        case .document where isJSON: return
+        case .lines where isJSON:
+            var json = JSONWriter(capacity: 128)
+            json.beginObject()
+            json.resolved(point)
+            json.endObject()
+            remark(String(decoding: json.bytes, as: UTF8.self))
+        case .document, .lines:
+            let word =
+                switch role {
+                case .at: "as of"
+                case .from: "from"
+                case .to: "to"
+                }
+            remark("\(word) \(text(point.time, .microsecondsUnlessWhole(point.time))) (\(point.transaction))")
+        }
     }
 
     private func point(of id: TransactionID, _ vault: OpenVault, _ newest: ResolvedTime) throws -> ResolvedTime {
@@ -106,13 +125,16 @@ extension CommandContext {
                 guard instant.rawValue > .min else { return TransactionID(rawValue: 1) }
                 return try vault.journal.newest(atOrBefore: Timestamp(rawValue: instant.rawValue - 1)).next
             case .transaction(let id): return min(id, head.transaction.next)
-            default: return try point(text, role: role, landmarks, vault, says: false).transaction
+            default: return try point(text, role: role, landmarks, vault, echo: .nowhere).transaction
             }
         }
         if let from { first = max(first, try end(from, .from)) }
         if let to { last = min(last, try end(to, .to)) }
-        if from != nil || to != nil, !isJSON {
-            remark("\(first) to \(last)")
+        if from != nil || to != nil {
+            remark(
+                isJSON
+                    ? "{\"resolved\":{\"from_txid\":\(first.rawValue),\"to_txid\":\(last.rawValue)}}"
+                    : first <= last ? "\(first) to \(last)" : "no transaction")
         }
         return (first, last)
     }

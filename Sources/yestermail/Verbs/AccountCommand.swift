@@ -84,12 +84,13 @@ struct AccountShowCommand: Verb {
 /// Accounts as a table, or as JSON Lines.
 struct AccountListing {
     let context: CommandContext
-    let projections: OpenProjections
+    /// Without them nothing is said of what the accounts hold (that is told as of now only).
+    let projections: OpenProjections?
 
     func print(_ accounts: [Account]) throws {
         guard !context.isJSON else {
             for account in accounts {
-                let totals = try projections.statistics(account.number)
+                let totals = try projections?.statistics(account.number)
                 try context.output.json { $0.account(account, totals) }
             }
             return
@@ -97,6 +98,16 @@ struct AccountListing {
         guard !accounts.isEmpty else {
             return context.remark(
                 "There are no accounts. Add one with: yestermail account add ADDRESS --source maildir:PATH")
+        }
+        guard let projections else {
+            var table = TextTable([.init("ACCOUNT"), .init("STATE"), .init("SOURCE")])
+            for account in accounts {
+                table.addRow([
+                    account.state.address, state(account), account.state.sources.joined(separator: " "),
+                ])
+            }
+            for line in table.lines() { try context.output.line(line) }
+            return
         }
         var table = TextTable([
             .init("ACCOUNT"), .init("MESSAGES", .right), .init("FOLDERS", .right), .init("SIZE", .right),
@@ -123,7 +134,7 @@ struct AccountListing {
 
 extension JSONWriter {
     /// An account as an object.
-    mutating func account(_ account: Account, _ totals: AccountStatistics) {
+    mutating func account(_ account: Account, _ totals: AccountStatistics?) {
         beginObject()
         accountNames(account)
         key("item")
@@ -138,7 +149,7 @@ extension JSONWriter {
         value(account.state.isHeld)
         key("deleted")
         value(account.isDeleted)
-        totalMembers(totals)
+        if let totals { totalMembers(totals) }
         endObject()
     }
 

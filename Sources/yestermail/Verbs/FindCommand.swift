@@ -40,7 +40,8 @@ struct FindCommand: Verb {
         let projections = try context.projections(vault)
         let account = try vault.account(account)
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
-        let view = try AccountView(vault, projections, account, try context.point(at, landmarks, vault))
+        let view = try AccountView(
+            vault, projections, account, try context.point(at, landmarks, vault, echo: .lines))
         let found = try matches(query, view, context)
         guard !found.isEmpty else {
             if context.isJSON { throw ExitStatus(.notFound) }

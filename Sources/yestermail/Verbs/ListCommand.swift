@@ -37,9 +37,9 @@ struct ListCommand: Verb {
         guard let place else {
             if let at {
                 let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: nil)
-                let point = try context.point(at, landmarks, vault)
+                let point = try context.point(at, landmarks, vault, echo: .lines)
                 let accounts = try DirectoryAt(vault.journal, point.transaction).accounts
-                return try AccountListing(context: context, projections: projections)
+                return try AccountListing(context: context, projections: nil)
                     .print(accounts.filter { $0.isDeleted == deleted })
             }
             return try AccountListing(context: context, projections: projections)
@@ -48,7 +48,8 @@ struct ListCommand: Verb {
         let name = AccountAndFolder(place)
         let account = try vault.account(name.account)
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
-        let view = try AccountView(vault, projections, account, try context.point(at, landmarks, vault))
+        let view = try AccountView(
+            vault, projections, account, try context.point(at, landmarks, vault, echo: .lines))
         if name.folder == nil, !deleted, kind == nil || kind?.value == .folder { return try folders(view, context) }
         let folder = try name.folder.map { try number(ofFolder: $0, view) }
         let pointers = try view.pointers { pointer in

@@ -58,7 +58,7 @@ struct TimeCommand: Verb {
             let landmarks = ProjectedLandmarks(
                 vault: vault, projections: projections, account: try account.map { try vault.account($0) })
             do {
-                let found = try context.point(text, role: role.role, landmarks, vault, says: false)
+                let found = try context.point(text, role: role.role, landmarks, vault, echo: .nowhere)
                 around.before = try vault.journal.withRecord(found.transaction) { $0.time }
                 around.after = try vault.journal.withRecord(found.transaction.next) { $0.time }
                 point = found
