@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Events
+internal import Journal
 internal import Restore
 internal import Vault
 
