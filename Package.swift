@@ -74,6 +74,18 @@ let package = Package(
         // Programs for us, never shipped.
         .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
 
+        // Benchmarks: `Tools/bench`.
+        .target(
+            name: "BenchmarkLoops", dependencies: ["CLMDB"], path: "Tools/benchmark-loops",
+            cSettings: [.unsafeFlags(["-O2"])]),
+        .executableTarget(
+            name: "yestermail-bench",
+            dependencies: [
+                "BenchmarkLoops", "CZstd", "Events", "LMDB", "Synthesis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/benchmark"),
+
         // Tests, and what they share.
         // Optimised even in debug builds: it makes megabytes of mail for every test run.
         .target(
@@ -86,8 +98,8 @@ let package = Package(
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
-        .testTarget(name: "JournalTests", dependencies: ["Journal", "TestKit"]),
-        .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "TestKit"]),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
+        .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
@@ -103,7 +115,7 @@ let package = Package(
     ]
 )
 
-for target in package.targets where target.type != .system && target.name != "CKernels" {
+for target in package.targets where target.type != .system && !["CKernels", "BenchmarkLoops"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

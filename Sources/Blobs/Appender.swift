@@ -63,7 +63,8 @@ struct Appender: ~Copyable {
         if let last, !last.isSealed {
             if let open, open.row == last {
                 // Nobody has appended since: the pack is as we left it, or has a tail of an append that failed.
-                if try open.file.size() == Int(last.end), !OpenFile.exists(path + "/" + PackFormat.fileName(number + 1)) {
+                if try open.file.size() == Int(last.end), !OpenFile.exists(path + "/" + PackFormat.fileName(number + 1))
+                {
                     return
                 }
             }

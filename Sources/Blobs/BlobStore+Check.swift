@@ -71,7 +71,8 @@ extension BlobStore {
                     guard cursor.key.byteCount == Digest.byteCount, let place = BlobLocation(value: cursor.value) else {
                         findings.append(
                             BlobFinding(
-                                kind: .index, pack: "index", offset: 0, reason: "a row that cannot be read", digests: []))
+                                kind: .index, pack: "index", offset: 0, reason: "a row that cannot be read", digests: []
+                            ))
                         continue
                     }
                     let digest = Digest(cursor.key)
@@ -122,7 +123,9 @@ struct CheckPlan: Sendable {
     /// What the walk found.
     var walked = FrameCheck()
 
-    private func finding(_ kind: BlobFinding.Kind, _ offset: Int, _ reason: String, _ digests: [Digest] = []) -> BlobFinding {
+    private func finding(_ kind: BlobFinding.Kind, _ offset: Int, _ reason: String, _ digests: [Digest] = [])
+        -> BlobFinding
+    {
         BlobFinding(
             kind: kind, pack: PackFormat.fileName(row.number), offset: UInt64(offset), reason: reason, digests: digests)
     }
@@ -266,14 +269,15 @@ final class FrameChecker {
         if let fault = try loader.payload(file, at: offset, header, into: decoded) {
             return add(.frame, fault, entries.map(\.digest))
         }
-        for entry in entries {
-            sum.verifiedBlobs += 1
-            if entry.recipeLength == 0 {
-                if Digest(hashing: decoded.bytes(entry.offset, entry.length)) != entry.digest {
-                    add(.content, "the bytes do not have their digest", [entry.digest])
-                }
-                continue
-            }
+        let plain = entries.filter { $0.recipeLength == 0 }
+        let names = DigestBatch.digests(
+            plain.map { DigestBatch.Item(isSecond: false, start: $0.offset, count: $0.length) }, decoded.bytes,
+            decoded.bytes)
+        for (entry, name) in zip(plain, names) where name != entry.digest {
+            add(.content, "the bytes do not have their digest", [entry.digest])
+        }
+        sum.verifiedBlobs += entries.count
+        for entry in entries where entry.recipeLength > 0 {
             do { try reader.verify(entry, of: decoded, pack: row.number, frame: offset) } catch let error as BlobError {
                 guard case .damaged(_, _, _, let reason) = error else { throw error }
                 add(.content, reason, [entry.digest])

@@ -32,7 +32,9 @@ extension BlobStore {
     }
 
     /// Adds the blobs of one pack; returns its row.
-    private func addPack(_ number: UInt32, to transaction: inout WriteTransaction, _ value: ByteBuffer) throws -> PackRow {
+    private func addPack(_ number: UInt32, to transaction: inout WriteTransaction, _ value: ByteBuffer) throws
+        -> PackRow
+    {
         let file = try OpenFile(path + "/" + PackFormat.fileName(number), O_RDONLY)
         let size = try file.size()
         let walk = PackWalk(file: file, pack: number, vault: vault, size: size)

@@ -70,7 +70,9 @@ final class FrameLoader {
             let count = bytes.byteCount
             if count < FrameHeader.length { return nil }
             for start in 0...count - FrameHeader.length
-            where bytes.integer(start, as: UInt8.self) == 0x59 && bytes.integer(start, as: UInt32.self) == FrameHeader.magic {
+            where bytes.integer(start, as: UInt8.self) == 0x59
+                && bytes.integer(start, as: UInt32.self) == FrameHeader.magic
+            {
                 if FrameHeader(bytes.part(start, count - start)) != nil { return base + start }
             }
             base += count - FrameHeader.length + 1

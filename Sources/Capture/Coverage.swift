@@ -14,7 +14,7 @@ extension AccountCapture {
     func beginCoverage(_ kind: Note.Kind) throws {
         var entries: [JournalEntry] = []
         let now = vault.clock.now()
-        if let end = try coverageEnd(), end < now {
+        if let end = try vault.coverageEnd(of: account.number), end < now {
             entries.append(note(.gap, [.init("from", .time(end)), .init("to", .time(now))]))
         }
         entries.append(note(kind, []))
@@ -29,10 +29,7 @@ extension AccountCapture {
         if Directory.exists(path) { try Directory.removeFile(path) }
     }
 
-    /// Until when the account is known to have been watched; nil when it never was.
-    func coverageEnd() throws -> Timestamp? { try Coverage.end(of: account.number, in: vault) }
-
-    private var heartbeatPath: FilePath { Coverage.heartbeatPath(account.number, vault) }
+    private var heartbeatPath: FilePath { vault.heartbeatPath(account.number) }
 
     /// Says that the account is being watched now. Not durable, and not in the journal: it matters only after a crash.
     func touchHeartbeat() throws { try Directory.touch(heartbeatPath) }
@@ -42,19 +39,15 @@ extension AccountCapture {
     }
 }
 
-/// When an account was watched.
-public enum Coverage {
-    /// Until when the account is known to have been watched; nil when it never was. While a watch is going on, that is
-    /// its last heartbeat.
-    public static func end(of account: AccountNumber, in vault: OpenVault) throws -> Timestamp? {
-        let projections = try vault.projections()
-        for (id, kind) in try projections.notes(account).reversed() {
+extension OpenVault {
+    /// Until when an account is known to have been watched; nil when it never was.
+    public func coverageEnd(of account: AccountNumber) throws -> Timestamp? {
+        for (id, kind) in try projections().notes(account).reversed() {
             switch kind {
-            case .scanCompleted, .watchEnded: return try vault.journal.withRecord(id) { $0.time }
+            case .scanCompleted, .watchEnded: return try journal.withRecord(id) { $0.time }
             case .watchBegan:
                 // Never ended: the process died. Its heartbeat says until when it lived.
-                return try Directory.modificationTime(heartbeatPath(account, vault))
-                    ?? vault.journal.withRecord(id) { $0.time }
+                return try Directory.modificationTime(heartbeatPath(account)) ?? journal.withRecord(id) { $0.time }
             case .scanInterrupted, .gap, .operationBegan, .operationStep, .operationEnded, .vaultCreated, .unreadable:
                 continue
             }
@@ -62,7 +55,5 @@ public enum Coverage {
         return nil
     }
 
-    static func heartbeatPath(_ account: AccountNumber, _ vault: OpenVault) -> FilePath {
-        vault.directory.appending("state/watch-\(account.rawValue)")
-    }
+    func heartbeatPath(_ account: AccountNumber) -> FilePath { directory.appending("state/watch-\(account.rawValue)") }
 }

@@ -1,6 +1,8 @@
 public import Connectors
 internal import Events
 internal import Files
+internal import Journal
+internal import Projections
 public import Vault
 
 /// Reconciles an account with its source once, and records in the journal that it was done: from when to when, what was
@@ -21,7 +23,7 @@ public struct SmartScan {
     public func run(progress: @escaping (PassProgress) -> Void = { _ in }) throws -> PassReport {
         let capture = try AccountCapture(vault, account, source)
         let began = vault.clock.now()
-        let gap = try Coverage.end(of: account.number, in: vault).map { note(.gap, from: $0, to: began) }
+        let gap = try vault.coverageEnd(of: account.number).map { note(.gap, from: $0, to: began) }
         let report: PassReport
         do {
             report = try capture.pass(.all, origin: .scan, deep: deep, progress: progress)

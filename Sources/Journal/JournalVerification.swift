@@ -60,6 +60,7 @@ extension OpenJournal {
             }
             progress(JournalVerificationProgress(transactions: id, total: head.transaction.rawValue))
         }
+        mirror.finish(report)
         if let previous, previous.leaf != head.leaf {
             report(JournalFinding(file: "journal/lmdb/data.mdb", transaction: head.transaction, reason: .brokenChain))
         }
@@ -113,6 +114,7 @@ private struct SegmentChain {
     mutating func record(_ id: UInt64, _ report: (JournalFinding) -> Void) -> [UInt8]? {
         let name = TransactionID(rawValue: id)
         if index + 1 < entries.count, entries[index + 1].first.rawValue <= id {
+            finish(report)
             index += 1
             cursor = nil
             open(id, report)
@@ -150,6 +152,23 @@ private struct SegmentChain {
         }
         giveUp()
         return nil
+    }
+
+    /// Reads the segment to its end, where nothing more may stand and a sealed one says that it ends.
+    mutating func finish(_ report: (JournalFinding) -> Void) {
+        guard var following = cursor else { return }
+        cursor = nil
+        do {
+            guard try following.next() else { return }
+            let record = try following.record
+            report(
+                JournalFinding(
+                    file: following.entry.name, offset: following.offset, reason: .wrongTransaction(found: record.id)))
+        } catch JournalError.damaged(let finding) {
+            report(finding)
+        } catch {
+            report(JournalFinding(file: following.entry.name, reason: .unreadable("\(error)")))
+        }
     }
 
     private mutating func open(_ id: UInt64, _ report: (JournalFinding) -> Void) {

@@ -38,7 +38,8 @@ struct Yestermail: ParsableCommand {
                     DiffCommand.self, LogCommand.self,
                 ]),
             CommandGroup(
-                name: "Bring back", subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self]),
+                name: "Bring back",
+                subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self]),
             CommandGroup(
                 name: "Trust",
                 subcommands: [

@@ -45,7 +45,7 @@ struct AccountAddCommand: Verb {
     }
 
     func run(_ context: CommandContext) throws {
-        let path = try SourceURL.maildirPath(source[0])
+        let path = try Location.maildirPath(source[0])
         let template = try MailboxTemplate(path)
         var wanted: [(address: String, path: String)] = []
         var isPattern = false
@@ -88,7 +88,7 @@ struct AccountAddCommand: Verb {
             }
             wanted.append((address.text, place))
         }
-        for (_, path) in wanted where !isPattern { _ = try Location.maildir(path: path).openSource() }
+        for (_, path) in wanted where !isPattern { _ = try MaildirSource(path: path) }
         try add(wanted, isPattern: isPattern, context)
     }
 
@@ -147,25 +147,5 @@ struct AccountAddCommand: Verb {
             while line.last == " " || line.last == "\t" { line.removeLast() }
             return String(line)
         }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
-    }
-}
-
-/// What a source's URL is kept as.
-enum SourceURL {
-    /// The absolute path of a `maildir:` URL: what it says must not depend on where a scan is started.
-    static func maildirPath(_ url: String) throws -> String {
-        var path: String
-        switch try Location(url) {
-        case .maildir(let found): path = found
-        }
-        if path.hasPrefix("//") {
-            throw Failure(
-                .usage, "a Maildir is a directory of this machine, and \(url) names another",
-                hint: "Write maildir:/var/mail/anna")
-        }
-        if path.hasPrefix("~/"), let home = VaultPlace.environment("HOME") { path = home + path.dropFirst(1) }
-        path = VaultPlace.absolute(path)
-        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
-        return path
     }
 }

@@ -77,7 +77,7 @@ struct GapsCommand: Verb {
         // A watch that is going on covers everything from its beginning.
         let coverage = notes.last { [.scanCompleted, .watchBegan, .watchEnded].contains($0.kind) }
         let isWatched = try coverage?.kind == .watchBegan && vault.isCaptured(account.number)
-        if !isWatched { found.append(Gap(from: try Coverage.end(of: account.number, in: vault))) }
+        if !isWatched { found.append(Gap(from: try vault.coverageEnd(of: account.number))) }
         return found
     }
 }

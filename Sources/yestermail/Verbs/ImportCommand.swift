@@ -1,4 +1,4 @@
-public import ArgumentParser
+internal import ArgumentParser
 internal import Capture
 internal import Connectors
 internal import Events
@@ -22,11 +22,11 @@ struct ImportCommand: Verb {
     @Argument(help: "The account.") var account: String
     @Argument(help: "The archive.", completion: .file()) var path: String
     @Option(help: ArgumentHelp("mbox, maildir or eml. Default: found out.", valueName: "format")) var format:
-        ArchiveFormat?
+        Choice<ArchiveFormat>?
     @Option(help: ArgumentHelp("Below this folder.", valueName: "folder")) var into: String?
 
     func run(_ context: CommandContext) throws {
-        let archive = try ArchiveFormat.open(path: path, format: format)
+        let archive = try ArchiveFormat.open(path: path, format: format?.value)
         let vault = try context.vault(.writing)
         _ = try context.projections(vault)
         let account = try vault.account(account)
@@ -70,5 +70,3 @@ struct ImportCommand: Verb {
         if report.messages == 0 { throw Failure(.notFound, "there is no message in \(path)") }
     }
 }
-
-extension ArchiveFormat: ExpressibleByArgument {}

@@ -1,4 +1,4 @@
-public import ArgumentParser
+internal import ArgumentParser
 internal import Connectors
 internal import Events
 internal import Journal
@@ -33,18 +33,31 @@ struct RestoreOptions: ParsableArguments {
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
 
     @Option(help: ArgumentHelp("missing, changed, flags, folders or all.", valueName: "scope"))
-    var only: RestoreRequest.Scope = .missing
+    var only = Choice(RestoreRequest.Scope.missing)
 
     @Option(help: ArgumentHelp("Where another message has the name: keep, both or replace.", valueName: "rule"))
-    var onConflict: RestoreRequest.ConflictRule = .keep
+    var onConflict = Choice(RestoreRequest.ConflictRule.keep)
 
     @Flag(help: "Make it as it was, removals included. Needs --yes.") var exact = false
 
     @Flag(help: "Do it without being asked again.") var yes = false
 }
 
-extension RestoreRequest.Scope: ExpressibleByArgument {}
-extension RestoreRequest.ConflictRule: ExpressibleByArgument {}
+/// A choice of the command line: a word that names one of `Value`.
+struct Choice<Value: RawRepresentable & CaseIterable & Sendable>: ExpressibleByArgument
+where Value.RawValue == String {
+    let value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    init?(argument: String) {
+        guard let value = Value(rawValue: argument) else { return nil }
+        self.value = value
+    }
+
+    var defaultValueDescription: String { value.rawValue }
+    static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
+}
 
 struct RestoreAccountCommand: Verb {
     static let configuration = CommandConfiguration(
@@ -179,16 +192,9 @@ struct Restoring {
     }
 
     private static func target(_ text: String?, _ account: Account, _ vault: OpenVault) throws -> Location {
-        guard let text else { return try Location(home(account)) }
-        if text.contains("/") || text.hasPrefix("maildir:") { return try Location(text) }
-        return try Location(home(try vault.account(text)))
-    }
-
-    private static func home(_ account: Account) throws -> String {
-        guard let source = account.state.sources.first else {
-            throw Failure(.usage, "\(account.state.address) has no source to restore to", hint: "Say where with --to")
-        }
-        return source
+        guard let text else { return try Location(of: account) }
+        if text.contains("/") || text.hasPrefix("maildir:") { return try Location(argument: text) }
+        return try Location(of: try vault.account(text))
     }
 
     static func path(_ text: String) -> [[UInt8]] {
@@ -206,8 +212,8 @@ struct Restoring {
     }
 
     func apply(_ options: RestoreOptions, to request: inout RestoreRequest) throws {
-        request.only = options.only
-        request.onConflict = options.onConflict
+        request.only = options.only.value
+        request.onConflict = options.onConflict.value
         request.isExact = options.exact
         if options.exact, !options.yes, !options.dryRun {
             throw Failure(

@@ -37,9 +37,7 @@ struct WatchCommand: Verb {
                 hint: "Add one with: yestermail account add ADDRESS --source maildir:PATH")
         }
         let sources = try wanted.map { account -> (account: Account, source: MaildirSource) in
-            guard let text = account.state.sources.first,
-                let source = try Location(text).openSource() as? MaildirSource
-            else {
+            guard let source = try Location(of: account).openSource() as? MaildirSource else {
                 throw Failure(.usage, "\(account.state.address) has no source that can be watched", hint: "Use scan")
             }
             return (account, source)
