@@ -3,6 +3,7 @@ public import Events
 public import Files
 public import Journal
 public import Projections
+internal import LMDB
 internal import Synchronization
 public import SystemPackage
 
@@ -41,8 +42,8 @@ public final class OpenVault: Sendable {
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
 
-    /// Makes an empty vault in `directory`, which must be missing or empty. All of it is made beside and renamed into
-    /// place, so that a crash leaves no half of a vault.
+    /// Makes an empty vault in `directory`, which must be missing or empty. `FORMAT` is written
+    /// last: what a crash leaves before it is no vault, and is refused as a directory that is not empty.
     public static func create(
         _ directory: FilePath, clock: WallClock = .system, using generator: inout some RandomNumberGenerator
     ) throws {
@@ -105,8 +106,8 @@ public final class OpenVault: Sendable {
         }
     }
 
-    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt; where nothing may
-    /// be written, they are as far as they are, and a reader that needs more folds the rest of the journal.
+    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt. Where nothing may
+    /// be written they must be at the journal's head already; a replay does without them.
     public func projections(progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
         try followed.withLock { followed in
             if let open = followed {
@@ -122,6 +123,8 @@ public final class OpenVault: Sendable {
     private var projectionsPath: FilePath { directory.appending("projections") }
 
     private func openProjections(_ progress: (TransactionID) -> Void) throws -> OpenProjections {
+        // They may be gone: whoever may write the vault makes them anew.
+        if !Directory.exists(projectionsPath), Directory.isWritable(directory) { try Directory.create(projectionsPath) }
         guard Directory.isWritable(projectionsPath) else {
             let open = try OpenProjections(projectionsPath, readOnly: true)
             guard try open.position() == journal.head().transaction else {
@@ -136,9 +139,15 @@ public final class OpenVault: Sendable {
             try open.follow(journal, progress: progress)
             return open
         } catch let unusable as ProjectionsUnusable {
-            Log.shared.note("\(unusable); they are rebuilt from the journal")
-            return try rebuildProjections(progress)
+            return try rebuild(because: "\(unusable)", progress)
+        } catch let error as LMDBError where error.isDamage {
+            return try rebuild(because: "the projections are damaged: \(error)", progress)
         }
+    }
+
+    private func rebuild(because why: String, _ progress: (TransactionID) -> Void) throws -> OpenProjections {
+        Log.shared.note("\(why); they are set aside and rebuilt from the journal")
+        return try rebuildProjections(progress)
     }
 
     /// Makes the projections anew from the journal alone, beside the old ones, and puts them in their place; the old ones
