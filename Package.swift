@@ -50,7 +50,6 @@ let package = Package(
                 "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .executableTarget(name: "blobsbench", dependencies: ["Blobs", "Events"]),
         // Tests, and what they share.
         .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
         .target(
