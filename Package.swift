@@ -64,15 +64,37 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "Blobs", "Journal", "Projections", "Vault", "MIME", "Presentation", "Query",
-                "TimeLanguage", "Connectors", "Capture", "Restore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+
+        // Programs for us, never shipped.
+        .executableTarget(name: "tidy", path: "Tools/tidy-sources", swiftSettings: [.unsafeFlags(["-O"])]),
+
+        // Benchmarks: `Tools/bench`.
+        .target(
+            name: "BenchmarkLoops", dependencies: ["CLMDB"], path: "Tools/benchmark-loops",
+            cSettings: [.unsafeFlags(["-O2"])]),
+        .executableTarget(
+            name: "yestermail-bench",
+            dependencies: [
+                "BenchmarkLoops", "CZstd", "Events", "LMDB", "Synthesis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/benchmark"),
 
         // Tests, and what they share.
-        .target(name: "Synthesis", dependencies: ["Events"], path: "Tests/Synthesis"),
+        // Optimised even in debug builds: it makes megabytes of mail for every test run.
+        .target(
+            name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
@@ -88,11 +110,12 @@ let package = Package(
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
+        .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(name: "ScenarioTests", dependencies: ["TestKit", "yestermail"]),
     ]
 )
 
-for target in package.targets where target.type != .system && target.name != "CKernels" {
+for target in package.targets where target.type != .system && !["CKernels", "BenchmarkLoops"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

@@ -172,13 +172,12 @@ public final class BlobEncoder {
             gatheredEnds.removeAll(keepingCapacity: true)
             places.removeAll(keepingCapacity: true)
         }
-        var names: [Digest] = []
-        names.reserveCapacity(gatheredEnds.count)
         var begin = 0
-        for end in gatheredEnds {
-            names.append(Digest(hashing: gathered.bytes(begin, end - begin)))
-            begin = end
+        let items = gatheredEnds.map { end in
+            defer { begin = end }
+            return DigestBatch.Item(isSecond: false, start: begin, count: end - begin)
         }
+        let names = DigestBatch.digests(items, gathered.bytes, gathered.bytes)
         let known = try store.known(names, .messages)
         splitter.reset()
         var drafts: [(number: Int, operations: Range<Int>, begin: Int)] = []
@@ -253,14 +252,9 @@ public final class BlobEncoder {
         defer { splitter.partsAreStored() }
         let parts = splitter.parts
         if parts.isEmpty { return }
-        var names: [Digest] = []
-        names.reserveCapacity(parts.count)
-        for part in parts {
-            names.append(
-                Digest(
-                    hashing: part.isDecoded
-                        ? staging.bytes(part.start, part.count) : window.part(part.start, part.count)))
-        }
+        let names = DigestBatch.digests(
+            parts.map { DigestBatch.Item(isSecond: $0.isDecoded, start: $0.start, count: $0.count) }, window,
+            staging.bytes)
         let known = try store.known(names, .parts)
         if digests.count < splitter.slotCount {
             digests.append(contentsOf: repeatElement(.zero, count: splitter.slotCount - digests.count))

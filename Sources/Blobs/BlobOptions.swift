@@ -1,7 +1,7 @@
 /// How blobs are cut and compressed. What is written with one choice is read with any other.
 public struct BlobOptions: Sendable, Hashable {
     /// Bytes of message text that share one zstd frame. Larger: smaller packs, slower reading of one message.
-    public var frameBytes = 256 << 10
+    public var frameBytes = 128 << 10
     /// zstd level of message text.
     public var textLevel: Int32 = 3
     /// zstd level of parts: mostly images and archives, where a high level finds nothing either.

@@ -62,7 +62,7 @@ public final class BlobReader {
             if verifying && Digest(hashing: bytes) != digest { throw damage(digest, location, Self.wrongDigest) }
             return try body(bytes)
         }
-        try assemble(digest, location, frame, entry)
+        try assemble(digest, location, frame.decoded, entry)
         if verifying && Digest(hashing: output.bytes) != digest { throw damage(digest, location, Self.wrongDigest) }
         return try body(output.bytes)
     }
@@ -78,7 +78,7 @@ public final class BlobReader {
         }
         let (frame, entry) = try entry(digest, .messages, at: location)
         var hash = DigestStream()
-        try run(digest, location, frame, entry) { bytes in
+        try run(digest, location, frame.decoded, entry) { bytes in
             if verifying { hash.update(bytes) }
             try sink(bytes)
         }
@@ -170,13 +170,21 @@ public final class BlobReader {
 
     // MARK: Recipes
 
+    /// Puts the message of an entry together and compares it with its digest; `decoded`: its frame's payload.
+    func verify(_ entry: FrameEntry, of decoded: ByteBuffer, pack: UInt32, frame: Int) throws {
+        let location = BlobLocation(pack: pack, offset: UInt32(clamping: frame), entry: 0, size: entry.size)
+        var hash = DigestStream()
+        try run(entry.digest, location, decoded, entry) { hash.update($0) }
+        if hash.finish() != entry.digest { throw damage(entry.digest, location, Self.wrongDigest) }
+    }
+
     /// Puts a message together in `output`.
     private func assemble(
-        _ digest: Digest, _ location: BlobLocation, _ frame: CachedFrame, _ entry: FrameEntry
+        _ digest: Digest, _ location: BlobLocation, _ decoded: ByteBuffer, _ entry: FrameEntry
     ) throws {
         let assembled = output
         assembled.removeAll()
-        try run(digest, location, frame, entry) { assembled.append($0) }
+        try run(digest, location, decoded, entry) { assembled.append($0) }
         guard UInt64(assembled.count) == entry.size else {
             throw damage(digest, location, "its recipe gives another size")
         }
@@ -184,10 +192,9 @@ public final class BlobReader {
 
     /// Follows the recipe of a message.
     private func run(
-        _ digest: Digest, _ location: BlobLocation, _ frame: CachedFrame, _ entry: FrameEntry,
+        _ digest: Digest, _ location: BlobLocation, _ decoded: ByteBuffer, _ entry: FrameEntry,
         _ sink: (RawSpan) throws -> Void
     ) throws {
-        let decoded = frame.decoded
         if entry.recipeLength == 0 { return try sink(decoded.bytes(entry.offset, entry.length)) }
         let recipe = decoded.bytes(entry.offset, entry.recipeLength)
         var literal = entry.offset + entry.recipeLength

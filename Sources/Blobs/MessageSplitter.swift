@@ -72,13 +72,17 @@ final class MessageSplitter {
         throws(BlobError) -> Int
     {
         var at = 0
+        var searched = 0
         while true {
             if run != nil {
+                let before = at
                 guard try readRun(window, &at, isLast: isLast) else { return at }
+                // A run that gave nothing is not met again: the search goes on behind its first byte.
+                searched = at == before ? at + 1 : at
             }
             if at == window.byteCount { return at }
             let found = unsafe window.withUnsafeBytes {
-                unsafe ck_base64_find($0.baseAddress, $0.count, at, isLast ? 1 : 0)
+                unsafe ck_base64_find($0.baseAddress, $0.count, min(max(at, searched), $0.count), isLast ? 1 : 0)
             }
             let start = min(max(found.start, at), window.byteCount)
             if start > at { literal(at, start - at) }
@@ -141,6 +145,10 @@ final class MessageSplitter {
         }
         if staging.count > run.pending {
             addPart(isDecoded: true, start: run.pending, count: staging.count - run.pending)
+        }
+        if run.count == 0 {
+            self.run = nil
+            return true
         }
         operations.append(
             .base64(

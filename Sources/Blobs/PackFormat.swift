@@ -100,7 +100,8 @@ struct FrameHeader: Sendable {
         guard bytes.byteCount >= FrameHeader.length, bytes.integer(0, as: UInt32.self) == FrameHeader.magic,
             bytes.integer(44, as: UInt32.self) == PackFormat.checksum(bytes.part(0, 44)),
             let kind = FrameKind(rawValue: bytes.integer(4)), bytes.integer(5, as: UInt8.self) <= 1,
-            bytes.integer(6, as: UInt16.self) == 0, bytes.integer(8, as: UInt32.self) == 0
+            bytes.integer(6, as: UInt16.self) == 0, bytes.integer(8, as: UInt32.self) == 0,
+            bytes.integer(32, as: UInt64.self) == 0, bytes.integer(40, as: UInt32.self) == 0
         else { return nil }
         self.kind = kind
         isCompressed = bytes.integer(5, as: UInt8.self) == 1

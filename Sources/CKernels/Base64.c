@@ -193,6 +193,11 @@ static int plausible(const uint8_t *p, size_t count) {
     return 1;
 }
 
+/// Whether the group of four that ends at `end`, and ends with padding, leaves no bits over.
+static int is_canonical(const uint8_t *end) {
+    return end[-2] == '=' ? (value_of[end[-3]] & 15) == 0 : (value_of[end[-2]] & 3) == 0;
+}
+
 enum outcome { NO, YES, MORE };
 
 /// Whether a run begins at the line at `at`. When not, `*next` is the beginning of the next line where one may.
@@ -228,7 +233,7 @@ static enum outcome confirm(
     run->crlf = (uint8_t)crlf;
     size_t need = CK_BASE64_SHORTEST_RUN / 3 * 4 + 4, seen = padded, eol = crlf ? 2 : 1, here = at + padded;
     if (padded != length) {
-        return seen >= need ? YES : NO;
+        return seen >= need && is_canonical(line + padded) ? YES : NO;
     }
     // Further lines of that length, the last one perhaps shorter.
     while (seen < need) {

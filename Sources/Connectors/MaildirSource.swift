@@ -48,7 +48,7 @@ public final class MaildirSource: WatchableSource {
     }
 
     public func list(_ folder: SourceFolder) throws -> any SourceListing {
-        do throws(MaildirError) {
+        do {
             let directory = try maildir.open(rawName: folder.name == MaildirSource.inboxName ? [] : folder.name)
             if !folder.identity.isEmpty,
                 MaildirSource.identity(of: directory.path, directory.identity.inode) != folder.identity
@@ -61,7 +61,7 @@ public final class MaildirSource: WatchableSource {
                 throw MaildirError.system(errno: EAGAIN, during: .list, path: directory.path)
             }
             return MaildirSourceListing(directory: directory, listing: listing, keywords: keywords)
-        } catch {
+        } catch let error as MaildirError {
             throw SourceFailure.unreadable(code: error.errorNumber, "\(error)")
         }
     }

@@ -15,8 +15,6 @@ public final class MaildirTarget: Target {
         self.path = path
     }
 
-    public func source() throws -> any Source { try MaildirSource(path: path) }
-
     public func folder(_ state: FolderState) throws -> any TargetFolder {
         do throws(MaildirError) {
             let folder = try writer.folder(MaildirTarget.path(of: state))
@@ -26,17 +24,8 @@ public final class MaildirTarget: Target {
         }
     }
 
-    public func name(of state: FolderState) throws -> [UInt8] {
-        do throws(MaildirError) {
-            let name = try MaildirTarget.path(of: state).directoryName()
-            return name.isEmpty ? MaildirSource.inboxName : name
-        } catch {
-            throw TargetFailure(error)
-        }
-    }
-
     /// The exact name the folder had, where it was a Maildir's and says the same; else its path, encoded.
-    private static func path(of state: FolderState) -> MaildirFolderPath {
+    fileprivate static func path(of state: FolderState) -> MaildirFolderPath {
         if state.sourceName.first == UInt8(ascii: "."), state.sourceName.count > 1 {
             let exact = MaildirFolderPath(directory: state.sourceName)
             if exact.components.map(\.bytes) == state.path { return exact }
@@ -158,4 +147,49 @@ private final class MaildirTargetFolderWriter: TargetFolder {
             throw TargetFailure(error)
         }
     }
+}
+
+/// A Maildir++ that is there, or will be.
+struct MaildirTargetView: TargetView {
+    private let source: MaildirSource?
+
+    init(path: String) throws {
+        var found = stat()
+        if stat(path, &found) != 0, errno == ENOENT {
+            source = nil
+            return
+        }
+        do {
+            source = try MaildirSource(path: path)
+        } catch {
+            // An empty directory becomes a Maildir; anything else that is none is not ours to fill.
+            guard isEmptyDirectory(path) else { throw error }
+            source = nil
+        }
+    }
+
+    func folders() throws -> [SourceFolder] { try source?.folders() ?? [] }
+
+    func list(_ folder: SourceFolder) throws -> any SourceListing {
+        guard let source else { throw SourceFailure.vanished("the folder") }
+        return try source.list(folder)
+    }
+
+    func name(of state: FolderState) throws -> [UInt8] {
+        do throws(MaildirError) {
+            let name = try MaildirTarget.path(of: state).directoryName()
+            return name.isEmpty ? MaildirSource.inboxName : name
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+}
+
+/// Whether the directory is empty.
+private func isEmptyDirectory(_ path: String) -> Bool {
+    guard let directory = opendir(path) else { return false }
+    defer { closedir(directory) }
+    var entries = 0
+    while readdir(directory) != nil { entries += 1 }
+    return entries <= 2
 }

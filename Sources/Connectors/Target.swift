@@ -7,16 +7,21 @@ public import Events
 /// - Nothing that is there is overwritten.
 /// - What was written before ``sync()`` returned is on the disk.
 public protocol Target: AnyObject {
-    /// What is there now.
-    func source() throws -> any Source
     /// Opens the folder, and makes it where it is missing. Throws ``TargetFailure``.
     func folder(_ state: FolderState) throws -> any TargetFolder
-    /// What the folder would be called there. Throws ``TargetFailure`` for one that cannot be.
-    func name(of state: FolderState) throws -> [UInt8]
     /// Makes exactly these folders subscribed; returns those that could not be.
     func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]]
     /// Puts all that was written on the disk.
     func sync() throws
+}
+
+/// What a target has before anything is written, and what it would call things: all that a plan needs.
+public protocol TargetView: Sendable {
+    /// The folders there are; none when the target is not there yet. Throws ``SourceFailure``.
+    func folders() throws -> [SourceFolder]
+    func list(_ folder: SourceFolder) throws -> any SourceListing
+    /// What the folder would be called there. Throws ``TargetFailure`` for one that cannot be.
+    func name(of state: FolderState) throws -> [UInt8]
 }
 
 /// A folder of a ``Target``.

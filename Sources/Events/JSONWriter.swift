@@ -11,6 +11,9 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// Forgets what has been written, so that a document of any length goes out in pieces.
+    public mutating func forgetWritten() { bytes.removeAll(keepingCapacity: true) }
+
     public mutating func appendRaw(_ byte: UInt8) { bytes.append(byte) }
 
     public mutating func appendRaw(_ text: StaticString) {

@@ -1,3 +1,4 @@
+public import Events
 internal import Glibc
 public import SystemPackage
 
@@ -63,5 +64,25 @@ extension Directory {
     /// Removes an empty directory.
     public static func remove(_ path: FilePath) throws(FileError) {
         guard path.withPlatformString({ rmdir($0) }) == 0 else { throw FileError.last("remove directory", path) }
+    }
+}
+
+extension Directory {
+    /// Makes an empty file there, or gives the one that is there the present time.
+    public static func touch(_ path: FilePath) throws(FileError) {
+        let descriptor = path.withPlatformString { Glibc.open($0, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        guard descriptor >= 0 else { throw FileError.last("touch", path) }
+        defer { close(descriptor) }
+        guard futimens(descriptor, nil) == 0 else { throw FileError.last("touch", path) }
+    }
+
+    /// When the file was last written; nil when there is none.
+    public static func modificationTime(_ path: FilePath) throws(FileError) -> Timestamp? {
+        var found = stat()
+        guard path.withPlatformString({ stat($0, &found) }) == 0 else {
+            if errno == ENOENT { return nil }
+            throw FileError.last("stat", path)
+        }
+        return Timestamp(seconds: Int64(found.st_mtim.tv_sec), nanoseconds: Int64(found.st_mtim.tv_nsec))
     }
 }

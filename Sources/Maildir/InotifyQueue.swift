@@ -18,8 +18,14 @@ struct InotifyQueue: ~Copyable, Sendable {
     init(path: [UInt8]) throws(MaildirError) {
         let raw = inotify_init1(O_CLOEXEC | O_NONBLOCK)
         if raw < 0 {
-            if errno == EMFILE { throw .watchLimit(sysctl: "fs.inotify.max_user_instances", path: path) }
-            throw .system(errno: errno, during: .watch, path: path)
+            let code = errno
+            // EMFILE says two things: the user's instances are used up, or the process's descriptors are.
+            let spare = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if spare >= 0 { close(spare) }
+            if code == EMFILE, spare >= 0 {
+                throw .watchLimit(sysctl: "fs.inotify.max_user_instances", path: path)
+            }
+            throw .system(errno: code, during: .watch, path: path)
         }
         descriptor = Descriptor(raw)
     }

@@ -8,7 +8,6 @@ public final class Maildir: Sendable {
     public let path: [UInt8]
     public let layout: MaildirLayout
     public let identity: FileIdentity
-    let root: Descriptor
 
     /// Nested directories deeper than this are not looked into.
     static let maximumDepth = 64
@@ -25,7 +24,14 @@ public final class Maildir: Sendable {
         } else {
             self.layout = try Self.detectLayout(root.raw, path: path)
         }
-        self.root = root
+    }
+
+    /// The root, opened anew for each use: thousands of Maildirs need no descriptors, and the removal of one is not
+    /// put off by ours. Throws ``MaildirError/replaced(path:)`` if the path leads elsewhere now.
+    func openRoot() throws(MaildirError) -> Descriptor {
+        let root = try openDirectory(at: AT_FDCWD, path, path: path, followLink: true)
+        guard FileIdentity(try fileStatus(of: root.raw, path: path)) == identity else { throw .replaced(path: path) }
+        return root
     }
 
     public convenience init(path: String, layout: MaildirLayout? = nil) throws(MaildirError) {
@@ -35,7 +41,7 @@ public final class Maildir: Sendable {
     /// All folders, INBOX first, then by raw name. Throws when any directory could not be listed to its end, so that
     /// what is not in the result is not there.
     public func folders() throws(MaildirError) -> [MaildirFolder] {
-        try checkIdentity()
+        let root = try openRoot()
         var folders: [MaildirFolder] = []
         let rootIsInbox = layout != .fs || Self.hasFolder(root.raw)
         if rootIsInbox {
@@ -45,7 +51,7 @@ public final class Maildir: Sendable {
         }
         switch layout {
         case .plain: break
-        case .maildirPlusPlus: try appendDotFolders(to: &folders)
+        case .maildirPlusPlus: try appendDotFolders(root.raw, to: &folders)
         case .fs: try appendNested(root.raw, name: [], depth: 0, rootIsInbox: rootIsInbox, to: &folders)
         }
         return folders.sorted { $0.rawName.lexicographicallyPrecedes($1.rawName) }
@@ -63,7 +69,7 @@ public final class Maildir: Sendable {
 
     /// Opens the folder whose directory is `rawName` (empty: the root).
     public func open(rawName: [UInt8]) throws(MaildirError) -> MaildirDirectory {
-        var descriptor = try openDirectory(at: root.raw, [UInt8(ascii: ".")], path: path)
+        var descriptor = try openRoot()
         var folderPath = path
         for part in rawName.split(separator: UInt8(ascii: "/")) {
             guard !part.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) else {
@@ -76,18 +82,13 @@ public final class Maildir: Sendable {
     }
 
     /// Throws ``MaildirError/replaced(path:)`` when the path leads to another directory than the one opened.
-    public func checkIdentity() throws(MaildirError) {
-        var status = stat()
-        let result = withPath(path) { stat($0, &status) }
-        if result != 0 { throw .system(errno: errno, during: .stat, path: path) }
-        if FileIdentity(status) != identity { throw .replaced(path: path) }
-    }
+    public func checkIdentity() throws(MaildirError) { _ = try openRoot() }
 
     // MARK: Folders
 
-    private func appendDotFolders(to folders: inout [MaildirFolder]) throws(MaildirError) {
-        for name in try Self.subdirectories(of: root.raw, path: path) where name.first == UInt8(ascii: ".") {
-            folders.append(folder(rawName: name, in: root.raw, name: name, path: MaildirFolderPath(directory: name)))
+    private func appendDotFolders(_ root: Int32, to folders: inout [MaildirFolder]) throws(MaildirError) {
+        for name in try Self.subdirectories(of: root, path: path) where name.first == UInt8(ascii: ".") {
+            folders.append(folder(rawName: name, in: root, name: name, path: MaildirFolderPath(directory: name)))
         }
     }
 

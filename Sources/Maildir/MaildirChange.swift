@@ -17,7 +17,8 @@ public struct MaildirChange: Hashable, Sendable {
         case unwatched(rawName: [UInt8], MaildirError)
         /// Changes were lost: list everything. The watches are complete again.
         case overflow
-        /// The root was removed, moved or unmounted. It is watched no more.
+        /// The root was removed, moved or unmounted. It is watched no more. (A removal is only told when no
+        /// ``MaildirDirectory`` of INBOX is open any more.)
         case rootGone
     }
 

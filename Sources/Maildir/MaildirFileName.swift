@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The name of a message's file, taken apart: `BASE:2,FLAGS`.
 ///
 /// The base name identifies the message in its folder for ever; what follows changes with its flags. Besides `:` the
@@ -70,25 +72,29 @@ public struct MaildirFileName: Hashable, Sendable {
     /// The first `:` parts them, whatever follows (a base name has none); only where there is no `:`, the last `;2,`
     /// or `!2,` does, for those two may be in a base name.
     static func split(_ bytes: borrowing [UInt8], _ range: Range<Int>) -> (baseEnd: Int, flagsStart: Int?) {
+        func isVersion2(at position: Int) -> Bool {
+            range.upperBound - position >= 3 && bytes[position + 1] == UInt8(ascii: "2")
+                && bytes[position + 2] == UInt8(ascii: ",")
+        }
+        if let colon = index(of: UInt8(ascii: ":"), in: bytes, range) {
+            return (colon, isVersion2(at: colon) ? colon + 3 : nil)
+        }
         var alternative: Int?
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: ":") {
-                let isVersion2 =
-                    range.upperBound - position >= 3 && bytes[position + 1] == UInt8(ascii: "2")
-                    && bytes[position + 2] == UInt8(ascii: ",")
-                return (position, isVersion2 ? position + 3 : nil)
-            }
-            if byte == UInt8(ascii: ";") || byte == UInt8(ascii: "!"), range.upperBound - position >= 3,
-                bytes[position + 1] == UInt8(ascii: "2"), bytes[position + 2] == UInt8(ascii: ",")
-            {
-                alternative = position
-            }
-            position += 1
+        for position in range where bytes[position] == UInt8(ascii: ";") || bytes[position] == UInt8(ascii: "!") {
+            if isVersion2(at: position) { alternative = position }
         }
         if let alternative { return (alternative, alternative + 3) }
         return (range.upperBound, nil)
+    }
+}
+
+/// Where `byte` is first in `bytes[range]`.
+private func index(of byte: UInt8, in bytes: borrowing [UInt8], _ range: Range<Int>) -> Int? {
+    bytes.withUnsafeBytes { all in
+        guard let start = UnsafeRawBufferPointer(rebasing: all[range]).baseAddress,
+            let found = memchr(start, Int32(byte), range.count)
+        else { return nil }
+        return range.lowerBound + start.distance(to: UnsafeRawPointer(found))
     }
 }
 

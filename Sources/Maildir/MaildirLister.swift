@@ -48,11 +48,14 @@ extension MaildirDirectory {
         let new = try currentStatus(of: .new)
         let cur = try currentStatus(of: .cur)
         var listing = MaildirListing()
-        listing.reserve(count: sizes.count, octets: sizes.octets)
+        // A directory that had many entries once is as large still: the guess is low, and limited.
+        let guess = Int(clamping: min(new.st_size, 1 << 26) + min(cur.st_size, 1 << 26)) / 128
+        listing.reserve(count: max(sizes.count, guess), octets: sizes.octets)
         // `new` first: a message that is moved meanwhile from `new` to `cur` is more often seen than missed.
         for place in MaildirPlace.allCases {
+            let path = path(of: place)
             try readAll(of: place) { buffer, range throws(MaildirError) in
-                try listing.insert(buffer, range, place: place, path: path(of: place))
+                try listing.insert(buffer, range, place: place, path: path)
             } skip: {
                 listing.skipped.append($0)
             }

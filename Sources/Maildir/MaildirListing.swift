@@ -110,14 +110,14 @@ public struct MaildirListing: Sendable {
             let knownPlace = self[known].place
             if knownPlace == .new, place == .cur {
                 skipped.append(Skipped(place: .new, name: Array(name(at: known)), reason: .duplicate))
-                arena.append(contentsOf: buffer[range])
+                appendName(buffer, range)
                 entries[known] = packed
             } else {
                 skipped.append(Skipped(place: place, name: Array(buffer[range]), reason: .duplicate))
             }
             return
         }
-        arena.append(contentsOf: buffer[range])
+        appendName(buffer, range)
         entries.append(packed)
         if entries.count * 3 > index.count * 2 {
             rebuildIndex(count: index.count * 2)
@@ -126,9 +126,16 @@ public struct MaildirListing: Sendable {
         }
     }
 
+    private mutating func appendName(_ buffer: borrowing [UInt8], _ range: Range<Int>) {
+        buffer.withUnsafeBytes { arena.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Prepares for about so many messages, and octets of names if they are known.
     mutating func reserve(count: Int, octets: Int) {
-        arena.reserveCapacity(octets)
-        entries.reserveCapacity(count)
+        if octets > 0 {
+            arena.reserveCapacity(octets)
+            entries.reserveCapacity(count)
+        }
         var size = 64
         while size * 2 < count * 3 { size *= 2 }
         if size > index.count { rebuildIndex(count: size) }
@@ -158,10 +165,14 @@ public struct MaildirListing: Sendable {
             let packed = entries[position]
             if packed.tag == tag, Int(packed.baseLength) == range.count {
                 let start = Int(packed.offset)
-                var same = true
-                for offset in 0..<range.count where arena[start + offset] != buffer[range.lowerBound + offset] {
-                    same = false
-                    break
+                let same = arena.withUnsafeBytes { mine in
+                    buffer.withUnsafeBytes { theirs in
+                        guard
+                            let mine = UnsafeRawBufferPointer(rebasing: mine[start..<start + range.count]).baseAddress,
+                            let theirs = UnsafeRawBufferPointer(rebasing: theirs[range]).baseAddress
+                        else { return range.isEmpty }
+                        return memcmp(mine, theirs, range.count) == 0
+                    }
                 }
                 if same { return position }
             }
@@ -173,9 +184,26 @@ public struct MaildirListing: Sendable {
     private static func tag(_ hash: Int) -> UInt8 { UInt8(truncatingIfNeeded: hash >> 48) }
 
     /// Keyed anew in each process, so that nobody can make names that all fall into one slot.
+    private static let key = (UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max) | 1)
+
+    /// Eight octets at a time, each mixed in by a folded multiplication.
     private static func hash(_ buffer: borrowing [UInt8], _ range: Range<Int>) -> Int {
-        var hasher = Hasher()
-        buffer.withUnsafeBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[range])) }
-        return hasher.finalize()
+        let key = key
+        func mix(_ value: UInt64, _ state: UInt64) -> UInt64 {
+            let product = (value ^ state).multipliedFullWidth(by: key.1 ^ state)
+            return product.high ^ product.low
+        }
+        return buffer.withUnsafeBytes { bytes in
+            let name = UnsafeRawBufferPointer(rebasing: bytes[range])
+            var state = key.0 ^ UInt64(truncatingIfNeeded: name.count)
+            var position = 0
+            while name.count - position >= 8 {
+                state = mix(name.loadUnaligned(fromByteOffset: position, as: UInt64.self), state &+ key.1)
+                position += 8
+            }
+            var rest: UInt64 = 0
+            for byte in name[position...] { rest = rest << 8 | UInt64(byte) }
+            return Int(truncatingIfNeeded: mix(rest, state &+ key.1))
+        }
     }
 }

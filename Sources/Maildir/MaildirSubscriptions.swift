@@ -108,13 +108,14 @@ extension Maildir {
     /// The subscriptions, by Dovecot's file or else by Courier's; nil where there is neither.
     public func subscriptions() throws(MaildirError) -> MaildirSubscriptions? {
         typealias Subscriptions = MaildirSubscriptions
-        func read(_ name: [UInt8]) throws(MaildirError) -> [UInt8]? {
+        let root = try openRoot()
+        func read(_ name: [UInt8], _ root: borrowing Descriptor) throws(MaildirError) -> [UInt8]? {
             try readSmallFile(
                 at: root.raw, name, path: path.appending(component: name), limit: Subscriptions.sizeLimit)
         }
-        if let content = try read(Subscriptions.dovecotFileName) {
+        if let content = try read(Subscriptions.dovecotFileName, root) {
             return Subscriptions(parsingDovecot: content, layout: layout)
         }
-        return try read(Subscriptions.courierFileName).map { Subscriptions(parsingCourier: $0) }
+        return try read(Subscriptions.courierFileName, root).map { Subscriptions(parsingCourier: $0) }
     }
 }

@@ -202,7 +202,8 @@ public final class MaildirWatcher {
                 remove(root)
                 report(root, .rootGone)
             }
-        case .directory where event.has(IN_ISDIR): handleDirectory(event, in: watch.folder, maildir)
+        case .directory where event.has(IN_ISDIR) && !event.has(IN_ATTRIB):
+            handleDirectory(event, in: watch.folder, maildir)
         case .directory:
             if event.name == DovecotKeywords.fileName {
                 report(root, .folderTouched(rawName: rawName, .directory))

@@ -46,7 +46,6 @@ public struct AccountFold: Sendable {
     }
 
     private static func grow(_ rows: inout [Row], _ number: Int) {
-        rows.reserveCapacity(max(number + 1, rows.count * 2))
         rows.append(contentsOf: repeatElement(Row(), count: number + 1 - rows.count))
     }
 

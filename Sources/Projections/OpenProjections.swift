@@ -96,5 +96,8 @@ public final class OpenProjections: Sendable {
 /// The projections cannot be used and must be rebuilt from the journal; nothing is lost.
 public struct ProjectionsUnusable: Error, Hashable, Sendable, CustomStringConvertible {
     public let reason: String
+
+    public init(reason: String) { self.reason = reason }
+
     public var description: String { "the projections cannot be used: \(reason)" }
 }

@@ -62,6 +62,13 @@ public struct RecordedState: Hashable, Sendable {
     public var kinds: ChangeKinds
     public var state: ItemState
 
+    public init(
+        item: ItemID, transaction: TransactionID, time: Timestamp, origin: Origin, kinds: ChangeKinds, state: ItemState
+    ) {
+        (self.item, self.transaction, self.time) = (item, transaction, time)
+        (self.origin, self.kinds, self.state) = (origin, kinds, state)
+    }
+
     init(_ item: ItemID, _ pointer: StatePointer, in record: RecordView) throws {
         var changes = try ChangeReader(record.body)
         for _ in 0...pointer.index {

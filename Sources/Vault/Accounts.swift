@@ -31,8 +31,10 @@ extension OpenVault {
     }
 
     /// The account a person means: its address, its UUID, or the beginning of its address where that is enough.
-    public func account(_ name: String) throws -> Account {
-        let all = try accounts()
+    public func account(_ name: String) throws -> Account { try OpenVault.account(name, among: try accounts()) }
+
+    /// The account of `all` that a person means by `name`.
+    public static func account(_ name: String, among all: [Account]) throws -> Account {
         if let id = UniqueID(name), let found = all.first(where: { $0.state.id == id }) { return found }
         let wanted = Array(name.utf8)
         let exact = all.filter { Array($0.state.address.utf8) == wanted }
@@ -67,19 +69,35 @@ extension OpenVault {
     public func addAccount(
         _ address: String, sources: [String], using generator: inout some RandomNumberGenerator
     ) throws -> Account {
+        try addAccounts([(address, sources)], using: &generator)[0]
+    }
+
+    /// Adds several accounts, each in a transaction of its own, all of them or none.
+    public func addAccounts(
+        _ new: [(address: String, sources: [String])], using generator: inout some RandomNumberGenerator
+    ) throws -> [Account] {
         guard let lock = try captureLock(.directory) else {
             throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
         }
         defer { withExtendedLifetime(lock) {} }
-        if try accounts().contains(where: { !$0.isDeleted && $0.state.address == address }) {
-            throw Failure(
-                .refused, "there is an account \(address) already", hint: "See: yestermail account show \(address)")
+        var known = Set(try accounts().filter { !$0.isDeleted }.map { Array($0.state.address.utf8) })
+        var number = try projections().highestNumber(.directory, .account)
+        var added: [Account] = []
+        for (address, sources) in new {
+            guard known.insert(Array(address.utf8)).inserted else {
+                throw Failure(
+                    .refused, "there is an account \(address) already",
+                    hint: "See: yestermail account show \(address)")
+            }
+            number += 1
+            let state = AccountState(id: UniqueID(using: &generator), address: address, sources: sources)
+            added.append(Account(number: AccountNumber(rawValue: number), state: state, isDeleted: false))
         }
-        let number = try projections().highestNumber(.directory, .account) + 1
-        let account = Account(
-            number: AccountNumber(rawValue: number),
-            state: AccountState(id: UniqueID(using: &generator), address: address, sources: sources), isDeleted: false)
-        try record(account, .created)
-        return account
+        try commit(
+            added.map {
+                let change = Change(ItemID(.account, $0.number.rawValue), .created, ItemState($0.state))
+                return JournalEntry(account: .directory, origin: .admin, changes: [change])
+            })
+        return added
     }
 }

@@ -81,7 +81,8 @@ public final class OpenVault: Sendable {
         try file.sync()
         try Directory.rename(temporary, to: directory.appending(VaultFormat.fileName))
         try Directory.sync(directory)
-        if isNew { try Directory.sync(directory.removingLastComponent()) }
+        let parent = directory.removingLastComponent()
+        if isNew { try Directory.sync(parent.isEmpty ? "." : parent) }
         let vault = try OpenVault(directory, clock: clock)
         try vault.commit([
             JournalEntry(

@@ -72,11 +72,11 @@ private func checkMessage(_ listing: any SourceListing, _ position: Int) throws 
     return bytes
 }
 
-/// Holds an empty target against the contract of ``Connectors/Target``.
-public func checkTargetContract(_ target: any Target) throws {
+/// Holds an empty target against the contract of ``Connectors/Target``. `view` and `source` show what is there.
+public func checkTargetContract(_ target: any Target, view: any TargetView, source: any Source) throws {
     let state = FolderState(path: [Array("Box".utf8), Array("Inner".utf8)], sourceName: [])
     let folder = try target.folder(state)
-    let name = try target.name(of: state)
+    let name = try view.name(of: state)
     let date = Timestamp(seconds: 1_600_000_000)
     func delivery(_ name: String?, _ size: Int, _ flags: MessageFlags = [], _ keywords: [String] = []) -> Delivery {
         Delivery(
@@ -89,7 +89,7 @@ public func checkTargetContract(_ target: any Target) throws {
         }
         return delivered.name
     }
-    func found() throws -> [[UInt8]: [UInt8]] { try checkSourceContract(try target.source())[name] ?? [:] }
+    func found() throws -> [[UInt8]: [UInt8]] { try checkSourceContract(source)[name] ?? [:] }
 
     let first = try put(delivery("1.one", 5, [.seen, .flagged]), [[1, 2], [], [3, 4, 5]])
     let empty = try put(delivery(nil, 0), [])
@@ -109,7 +109,6 @@ public func checkTargetContract(_ target: any Target) throws {
     } catch is Broken {}
     try require(try found().count == 3, "what was not delivered to its end is not there at all")
 
-    let source = try target.source()
     guard let listed = try source.folders().first(where: { $0.name == name }) else {
         throw ContractBroken(description: "a folder has the name that was foretold")
     }
@@ -136,10 +135,10 @@ public func checkTargetContract(_ target: any Target) throws {
     } catch TargetFailure.vanished {}
 
     let unkept = try target.setSubscriptions([state.path])
-    let after = try target.source().folders().first { $0.name == name }
+    let after = try source.folders().first { $0.name == name }
     try require(after?.isSubscribed == unkept.isEmpty, "a subscription is kept, or named as lost")
     _ = try target.setSubscriptions([])
     try require(
-        try target.source().folders().allSatisfy { !$0.isSubscribed }, "exactly the folders named are subscribed")
+        try source.folders().allSatisfy { !$0.isSubscribed }, "exactly the folders named are subscribed")
     try target.sync()
 }

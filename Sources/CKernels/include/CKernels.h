@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "CKernelsBase64.h"
+#include "CKernelsSHA256.h"
 
 /// CRC32C (Castagnoli, RFC 3720 appendix B.4) of `count` bytes, continued from `crc` (0 to begin).
 uint32_t ck_crc32c(uint32_t crc, const void *bytes, size_t count);

@@ -1,0 +1,148 @@
+public import Connectors
+internal import Events
+internal import Files
+internal import Projections
+public import Vault
+
+/// Records changes as they happen: waits for hints, lets a moment pass so that what belongs together comes together, and
+/// runs a pass where the hints say. A hint is never the truth; the pass is.
+public struct RealtimeScanner<S: WatchableSource> {
+    private let vault: OpenVault
+    private let captures: [(capture: AccountCapture, source: S)]
+    private let options: RealtimeOptions
+
+    /// What a watch tells whoever started it.
+    public enum Event: Sendable {
+        /// From here on nothing will be missed.
+        case ready
+        case recorded(Account, PassReport)
+        /// A pass failed; it is tried again. What could not be seen meanwhile is a gap if it lasts.
+        case failed(Account, String)
+        case recovered(Account)
+    }
+
+    /// Takes the right to capture each of `accounts`.
+    public init(
+        _ vault: OpenVault, _ accounts: [(account: Account, source: S)], options: RealtimeOptions = RealtimeOptions()
+    ) throws {
+        (self.vault, self.options) = (vault, options)
+        captures = try accounts.map { (try AccountCapture(vault, $0.account, $0.source), $0.source) }
+    }
+
+    /// Watches until `isStopped` says so (it is asked whenever the watch wakes). `waker` is given what wakes it.
+    public func run(
+        isStopped: () -> Bool, waker: (@escaping @Sendable () -> Void) -> Void, report: (Event) -> Void
+    ) throws {
+        let watch = try S.watch(captures.map(\.source))
+        waker(watch.wake)
+        for (capture, _) in captures { try capture.beginCoverage(.watchBegan) }
+        // First everything: what happened while nobody watched.
+        var pending = Array(repeating: Pending.everything, count: captures.count)
+        var failing = Array(repeating: false, count: captures.count)
+        var isReady = false
+        var lastSweep = vault.clock.now()
+        var lastHeartbeat = lastSweep
+        defer { for (capture, _) in captures { try? capture.endCoverage() } }
+        while !isStopped() {
+            for index in captures.indices where !pending[index].isEmpty {
+                let scope = pending[index].scope
+                pending[index] = .nothing
+                let capture = captures[index].capture
+                do {
+                    let result = try capture.pass(scope, origin: isReady ? .realtime : .scan)
+                    if failing[index] { report(.recovered(capture.account)) }
+                    failing[index] = false
+                    if !result.isEmpty || !result.isComplete { report(.recorded(capture.account, result)) }
+                    if !result.unlistable.isEmpty || result.vanished > 0 { pending[index].add(.everything) }
+                } catch {
+                    // The vault's own trouble ends the watch; the source's is waited out.
+                    guard let why = sourceTrouble(error) else { throw error }
+                    if !failing[index] { report(.failed(capture.account, why)) }
+                    failing[index] = true
+                    pending[index] = .everything
+                }
+            }
+            // After the first pass over everything; an account that failed has been reported, and is tried again.
+            if !isReady {
+                isReady = true
+                report(.ready)
+            }
+            let isRetrying = pending.contains { !$0.isEmpty }
+            try wait(watch, isRetrying ? options.retryMilliseconds : options.sweepMilliseconds, &pending)
+            let now = vault.clock.now()
+            if now.rawValue - lastSweep.rawValue >= Int64(options.sweepMilliseconds) * 1_000 {
+                lastSweep = now
+                for index in pending.indices { pending[index] = .everything }
+            }
+            if now.rawValue - lastHeartbeat.rawValue >= 5_000_000 {
+                lastHeartbeat = now
+                try heartbeat()
+            }
+        }
+    }
+
+    /// Waits for hints, then until none has come for the coalescing window (or it has been long enough).
+    private func wait(_ watch: any SourceWatch, _ milliseconds: Int, _ pending: inout [Pending]) throws {
+        var hints = try watch.next(timeoutMilliseconds: milliseconds)
+        guard !hints.isEmpty else { return }
+        let begin = vault.clock.now()
+        while true {
+            for (source, hint) in hints { pending[source].add(hint) }
+            let elapsed = (vault.clock.now().rawValue - begin.rawValue) / 1_000
+            guard elapsed < Int64(options.longestCoalescingMilliseconds) else { return }
+            hints = try watch.next(timeoutMilliseconds: options.coalescingMilliseconds)
+            if hints.isEmpty { return }
+        }
+    }
+
+    private func sourceTrouble(_ error: any Error) -> String? {
+        switch error {
+        case let failure as Failure where [.unreachable, .sourceDamaged, .refused].contains(failure.code): "\(failure)"
+        case let failure as SourceFailure: "\(failure)"
+        default: nil
+        }
+    }
+
+    /// Leaves word that the accounts were watched until now, for the day this process dies.
+    private func heartbeat() throws {
+        for (capture, _) in captures { try capture.touchHeartbeat() }
+    }
+}
+
+/// How a watch waits.
+public struct RealtimeOptions: Sendable {
+    /// Quiet that ends a group of changes.
+    public var coalescingMilliseconds = 20
+    /// A group is not waited for any longer than this.
+    public var longestCoalescingMilliseconds = 60
+    /// A full pass at least this often: what no hint told of is found.
+    public var sweepMilliseconds = 600_000
+    /// After a failure.
+    public var retryMilliseconds = 1_000
+
+    public init() {}
+}
+
+/// Where a pass has to look next.
+private enum Pending {
+    case nothing
+    case folders(Set<[UInt8]>)
+    case everything
+
+    var isEmpty: Bool { if case .nothing = self { true } else { false } }
+
+    var scope: PassScope { if case .folders(let names) = self { .folders(names) } else { .all } }
+
+    mutating func add(_ hint: SourceHint) {
+        switch (self, hint) {
+        case (.everything, _): break
+        case (_, .everything), (_, .gone): self = .everything
+        case (.nothing, .folders): self = .folders([])
+        case (.folders, .folders): break
+        case (.nothing, .folder(let name)): self = .folders([name])
+        case (.folders(var names), .folder(let name)):
+            names.insert(name)
+            self = .folders(names)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+public import Events
+
+/// Where an account lives or a restore goes: a URL as in `Specs/Interfaces/CommandLine.md`, "Sources and targets".
+public enum Location: Hashable, Sendable, CustomStringConvertible {
+    case maildir(path: String)
+
+    /// Reads `maildir:PATH`. Throws ``Failure`` for what is no location, or one this program cannot use.
+    public init(_ text: String) throws(Failure) {
+        guard let colon = text.firstIndex(of: ":") else {
+            throw Failure(
+                .usage, "\(text) does not say where it is",
+                hint: "Write maildir:PATH, for example maildir:/home/anna/Maildir")
+        }
+        let rest = String(text[text.index(after: colon)...])
+        switch text[..<colon] {
+        case "maildir":
+            guard !rest.isEmpty, !rest.utf8.contains(0) else {
+                throw Failure(.usage, "\(text) names no directory", hint: "Write maildir:PATH")
+            }
+            self = .maildir(path: rest)
+        default:
+            throw Failure(
+                .usage, "\(text[..<colon]): is not a kind of source or target this program knows",
+                hint: "Write maildir:PATH")
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .maildir(let path): "maildir:\(path)"
+        }
+    }
+
+    /// Opens it to read. Throws ``Failure`` when it cannot be reached.
+    public func openSource() throws -> any Source {
+        switch self {
+        case .maildir(let path):
+            do {
+                return try MaildirSource(path: path)
+            } catch let failure as SourceFailure {
+                throw Failure(
+                    .unreachable, "the Maildir \(path) cannot be read: \(failure)",
+                    hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
+            }
+        }
+    }
+
+    /// What is there, for a plan. Writes nothing.
+    public func view() throws -> any TargetView {
+        switch self {
+        case .maildir(let path):
+            do {
+                return try MaildirTargetView(path: path)
+            } catch let failure as SourceFailure {
+                throw Failure(
+                    .refused, "\(path) is neither a Maildir nor empty: \(failure)",
+                    hint: "Name a Maildir, or a directory that does not exist yet")
+            }
+        }
+    }
+
+    /// Opens it to write. Throws ``Failure``.
+    public func openTarget() throws -> any Target {
+        switch self {
+        case .maildir(let path):
+            do {
+                return try MaildirTarget(path: path)
+            } catch let failure as TargetFailure {
+                throw Failure(targetFailure: failure, "the Maildir \(path) cannot be written")
+            }
+        }
+    }
+}
+
+extension Failure {
+    /// What a target's refusal means for a whole restore.
+    public init(targetFailure failure: TargetFailure, _ what: String) {
+        switch failure {
+        case .unavailable(_, isNoSpace: true, _):
+            self.init(
+                .noSpace, "\(what): \(failure)", hint: "Free some space and run it again: what is done is skipped")
+        case .unavailable(_, _, isPermission: true):
+            self.init(.permission, "\(what): \(failure)", hint: "Run as the user who owns it")
+        case .unavailable, .refused, .exists, .vanished:
+            self.init(.unreachable, "\(what): \(failure)")
+        }
+    }
+}

@@ -1,0 +1,321 @@
+internal import Blobs
+internal import Connectors
+public import Events
+internal import Journal
+internal import Projections
+public import Vault
+
+/// Works out what a restore has to do: pure reading of the vault and of the target.
+public struct RestorePlanner {
+    private let vault: OpenVault
+    private let request: RestoreRequest
+    private let projections: OpenProjections
+    private let target: any TargetView
+    private var plan: RestorePlan
+    private var folderIndex: [[UInt8]: Int] = [:]
+    private var present: [PresentFolder] = []
+    private var folderStates: [UInt32: FolderState] = [:]
+    private let suffix: String
+
+    /// Plans `request`; `operation` names what will be delivered under another name.
+    public static func plan(
+        _ vault: OpenVault, _ request: RestoreRequest, operation: UniqueID
+    ) throws -> RestorePlan {
+        var planner = try RestorePlanner(vault, request, operation)
+        return try planner.make()
+    }
+
+    private init(_ vault: OpenVault, _ request: RestoreRequest, _ operation: UniqueID) throws {
+        (self.vault, self.request) = (vault, request)
+        projections = try vault.projections()
+        plan = RestorePlan(request)
+        suffix = String(operation.description.prefix(8))
+        target = try request.target.view()
+    }
+
+    private mutating func make() throws -> RestorePlan {
+        let messages = try selectedMessages()
+        for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        if case .account = request.selection, request.into == nil { try planFolders() }
+        if request.only != .folders {
+            var byFolder: [Int: [Int]] = [:]
+            for (index, message) in messages.enumerated() {
+                guard let folder = try folder(of: message) else { continue }
+                byFolder[folder, default: []].append(index)
+            }
+            for folder in byFolder.keys.sorted() {
+                try planMessages(byFolder[folder, default: []].map { messages[$0] }, in: folder)
+            }
+            if request.isExact { try planRemovals() }
+        }
+        plan.bytes = plan.steps.reduce(0) { $1.action == .deliver ? $0 + $1.size : $0 }
+        try warnOfEmptiness(messages.count)
+        return plan
+    }
+
+    // MARK: What is wanted
+
+    private struct Wanted {
+        var item: ItemID
+        var transaction: TransactionID
+        var state: MessageState
+    }
+
+    private func selectedMessages() throws -> [Wanted] {
+        let account = request.account.number
+        var pointers: [ItemPointer] = []
+        switch request.selection {
+        case .account(let deletedSince):
+            try projections.pointers(account, asOf: request.point) { found in
+                guard found.item.kind == .message else { return }
+                let isWanted =
+                    !found.pointer.isDeleted || deletedSince.map { found.pointer.transaction >= $0 } ?? false
+                if isWanted { pointers.append(found) }
+            }
+        case .items(let items):
+            for item in items {
+                guard let pointer = try projections.pointer(account, item, asOf: request.point) else {
+                    throw Failure(
+                        .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
+                        hint: "Its first state: yestermail history \(request.account.state.address) \(item)")
+                }
+                pointers.append(ItemPointer(item, pointer))
+            }
+        case .deleted(let range, _):
+            // As of the point, not as of now: what has come back since is there, and will be found.
+            try projections.pointers(account, asOf: request.point) { found in
+                if found.item.kind == .message, found.pointer.isDeleted, range.contains(found.pointer.transaction) {
+                    pointers.append(found)
+                }
+            }
+        }
+        // In the order of the journal, which is the order of the packs.
+        pointers.sort { ($0.pointer.transaction, $0.pointer.index) < ($1.pointer.transaction, $1.pointer.index) }
+        var wanted: [Wanted] = []
+        wanted.reserveCapacity(pointers.count)
+        try vault.journal.states(pointers) { recorded in
+            guard var state = recorded.state.message else { return }
+            if case .deleted(_, let keyword) = request.selection {
+                state.flags.remove(.deleted)
+                if !state.keywords.contains(keyword) {
+                    state.keywords.append(keyword)
+                    state.keywords.sort { $0.lexicographicallyPrecedes($1) }
+                }
+            }
+            wanted.append(Wanted(item: recorded.item, transaction: recorded.transaction, state: state))
+        }
+        return wanted
+    }
+
+    // MARK: Folders
+
+    /// Every folder there was, empty ones too, and the subscriptions.
+    private mutating func planFolders() throws {
+        var pointers: [ItemPointer] = []
+        try projections.pointers(request.account.number, asOf: request.point) { found in
+            if found.item.kind == .folder, !found.pointer.isDeleted { pointers.append(found) }
+        }
+        var states: [FolderState] = []
+        try vault.journal.states(pointers) { recorded in
+            if let state = recorded.state.folder { states.append(state) }
+        }
+        var subscribed: [[[UInt8]]] = []
+        for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
+            _ = try plannedFolder(state, for: nil)
+            if state.isSubscribed { subscribed.append(state.path) }
+        }
+        let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
+        let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
+        if Set(all) != Set(there) { plan.subscriptions = all }
+    }
+
+    /// The folder a message goes to; nil when the target can have no such folder, which is reported.
+    private mutating func folder(of message: Wanted) throws -> Int? {
+        if let path = request.into {
+            return try plannedFolder(FolderState(path: path, sourceName: []), for: message.item)
+        }
+        // The path the folder had then: a folder renamed later is restored under the name it had. For what was deleted
+        // with its folder, the folder's own last state says the path.
+        let asOf: TransactionID
+        if case .account = request.selection { asOf = request.point } else { asOf = message.transaction }
+        let key = message.state.folder
+        let state: FolderState
+        if let known = folderStates[key], asOf == request.point {
+            state = known
+        } else if let pointer = try projections.pointer(request.account.number, ItemID(.folder, key), asOf: asOf),
+            let found = try vault.journal.state(ItemID(.folder, key), at: pointer).state.folder
+        {
+            state = found
+        } else {
+            state = FolderState(path: [Array("unknown_\(key < 10 ? "0" : "")\(key)".utf8)], sourceName: [])
+        }
+        if asOf == request.point { folderStates[key] = state }
+        return try plannedFolder(state, for: message.item)
+    }
+
+    private mutating func plannedFolder(_ state: FolderState, for item: ItemID?) throws -> Int? {
+        let name: [UInt8]
+        do {
+            name = try target.name(of: state)
+        } catch let failure as TargetFailure {
+            let detail = "folder \(String(decoding: state.joinedPath, as: UTF8.self)): \(failure)"
+            if let item {
+                plan.unrestored.append(Unrestored(item, .invalid, detail))
+            } else {
+                plan.unrestored.append(Unrestored(nil, .invalid, detail))
+            }
+            return nil
+        }
+        if let known = folderIndex[name] { return known }
+        let index = plan.folders.count
+        folderIndex[name] = index
+        plan.folders.append(
+            PlannedFolder(state: state, name: name, exists: present.contains { $0.folder.name == name }))
+        return index
+    }
+
+    // MARK: Messages
+
+    private mutating func planMessages(_ messages: [Wanted], in folder: Int) throws {
+        let name = plan.folders[folder].name
+        let place = present.firstIndex { $0.folder.name == name }
+        var taken = Set<[UInt8]>()
+        for message in messages {
+            guard case .blob(let digest, let size) = message.state.content else {
+                plan.unrestored.append(
+                    Unrestored(message.item, .broken, "its bytes could not be read when it was captured"))
+                continue
+            }
+            var step = RestoreStep(
+                action: .deliver, item: message.item, folder: folder, name: message.state.sourceName, digest: digest,
+                size: size, internalDate: message.state.internalDate, flags: message.state.flags,
+                keywords: message.state.keywords)
+            if step.name.isEmpty || taken.contains(step.name) { step.name = otherName(message) }
+            if let place, let there = try present[place].find(step.name, digest, size) {
+                try planExisting(&step, there, place, message)
+                continue
+            }
+            let elsewhere = present.indices.first { $0 != place && present[$0].listing.position(step.name) != nil }
+            if let elsewhere, request.only != .all, !request.isExact, request.into == nil {
+                plan.skipped += 1
+                plan.conflicts.append(
+                    (
+                        message.item,
+                        "is in \(String(decoding: Array(present[elsewhere].folder.path.joined(separator: [47])), as: UTF8.self)) now"
+                    ))
+                continue
+            }
+            guard request.only != .flags else {
+                plan.skipped += 1
+                continue
+            }
+            taken.insert(step.name)
+            plan.steps.append(step)
+        }
+    }
+
+    private mutating func planExisting(
+        _ step: inout RestoreStep, _ there: PresentMessage, _ place: Int, _ message: Wanted
+    ) throws {
+        guard there.isSame else {
+            switch request.onConflict {
+            case .keep:
+                plan.skipped += 1
+                plan.conflicts.append((message.item, "another message has its name: kept"))
+            case .both:
+                step.name = otherName(message)
+                if try present[place].find(step.name, step.digest, step.size) != nil {
+                    plan.skipped += 1
+                } else {
+                    plan.steps.append(step)
+                }
+            case .replace:
+                guard let old = try removal(of: there, place) else { return }
+                plan.steps.append(old)
+                plan.steps.append(step)
+            }
+            return
+        }
+        let listing = present[place].listing
+        step.flagsBefore = listing.flags(there.position)
+        step.keywordsBefore = listing.keywords(there.position)
+        let differs = step.flagsBefore != step.flags || step.keywordsBefore != step.keywords
+        guard differs, request.isExact || [.changed, .flags, .all].contains(request.only) else {
+            plan.skipped += 1
+            return
+        }
+        step.action = .setFlags
+        step.name = Array(listing.name(there.position))
+        plan.steps.append(step)
+    }
+
+    /// A name of our own, the same whenever this operation is planned.
+    private func otherName(_ message: Wanted) -> [UInt8] {
+        let base =
+            message.state.sourceName.isEmpty
+            ? Array("\(message.state.internalDate.seconds).yestermail".utf8) : message.state.sourceName
+        return base + Array(".\(message.item)-\(request.point.rawValue)".utf8)
+    }
+
+    // MARK: Removals
+
+    /// What is there and was not there then. Only what the vault keeps may go.
+    private mutating func planRemovals() throws {
+        for place in present.indices where present[place].folder.problem == nil {
+            for position in 0..<present[place].listing.count where !present[place].claimed[position] {
+                let name = Array(present[place].listing.name(position))
+                let there = PresentMessage(position: position, isSame: false)
+                if let step = try removal(of: there, place) {
+                    plan.steps.append(step)
+                } else {
+                    plan.unrestored.append(
+                        Unrestored(
+                            nil, .refused,
+                            "\(String(decoding: name, as: UTF8.self)) is not in the vault and is not removed: scan first"
+                        ))
+                }
+            }
+        }
+    }
+
+    private mutating func removal(of there: PresentMessage, _ place: Int) throws -> RestoreStep? {
+        let folder = present[place]
+        let (digest, size, date) = try folder.content(there.position)
+        guard try vault.blobs.contains(digest) else { return nil }
+        let index: Int
+        if let known = folderIndex[folder.folder.name] {
+            index = known
+        } else {
+            index = plan.folders.count
+            folderIndex[folder.folder.name] = index
+            plan.folders.append(
+                PlannedFolder(
+                    state: FolderState(path: folder.folder.path, sourceName: folder.folder.name),
+                    name: folder.folder.name, exists: true))
+        }
+        let flags = folder.listing.flags(there.position)
+        let keywords = folder.listing.keywords(there.position)
+        return RestoreStep(
+            action: .remove, item: nil, folder: index, name: Array(folder.listing.name(there.position)), digest: digest,
+            size: size, internalDate: date, flags: flags, keywords: keywords, flagsBefore: flags,
+            keywordsBefore: keywords)
+    }
+
+    /// An account as of `last` after a mass deletion is empty: say so, and name the moment before.
+    private mutating func warnOfEmptiness(_ wanted: Int) throws {
+        guard case .account(nil) = request.selection else { return }
+        var deleted: [TransactionID: Int] = [:]
+        var total = 0
+        try projections.deleted(request.account.number, in: .beginning...request.point) { item, transaction in
+            guard item.kind == .message else { return }
+            deleted[transaction, default: 0] += 1
+            total += 1
+        }
+        guard total > 10, wanted * 10 < total,
+            let largest = deleted.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })
+        else { return }
+        plan.warnings.append(
+            "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(largest.value) of "
+                + "them in \(largest.key). The last restore point before that is @\(largest.key.rawValue - 1)")
+    }
+}

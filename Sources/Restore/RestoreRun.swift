@@ -1,0 +1,159 @@
+internal import Blobs
+internal import Connectors
+public import Events
+internal import Journal
+internal import Threads
+public import Vault
+
+/// How far a restore has come.
+public struct RestoreProgress: Sendable {
+    public var items: Int
+    public var totalItems: Int
+    public var bytes: UInt64
+    public var totalBytes: UInt64
+}
+
+/// Carries out a plan against its target, and records it in the journal as an operation that can be taken back.
+///
+/// It can be stopped at any moment and planned again: what is done is then there, and skipped.
+public struct RestoreRun {
+    private let vault: OpenVault
+    private let plan: RestorePlan
+    private let operation: UniqueID
+    private let kind: String
+    private let isStopped: @Sendable () -> Bool
+
+    /// Steps of one job: written into the journal together before they are done.
+    private static let jobSteps = 512
+
+    public init(
+        _ vault: OpenVault, _ plan: RestorePlan, operation: UniqueID, kind: String = "restore",
+        isStopped: @escaping @Sendable () -> Bool = { false }
+    ) {
+        (self.vault, self.plan, self.operation) = (vault, plan, operation)
+        (self.kind, self.isStopped) = (kind, isStopped)
+    }
+
+    /// Does it. Throws ``Failure`` when the target or the vault cannot be used any more; what was done stays, and is
+    /// recorded.
+    public func run(progress: (RestoreProgress) -> Void = { _ in }) throws -> RestoreReport {
+        var report = RestoreReport(operation)
+        report.unrestored = plan.unrestored
+        report.skipped = plan.skipped
+        report.foldersCreated = plan.newFolders
+        try record(
+            .operationBegan,
+            [
+                .init("kind", .text(Array(kind.utf8))),
+                .init("target", .text(Array(plan.request.target.description.utf8))),
+                .init("point", .number(Int64(plan.request.point.rawValue))),
+                .init("steps", .number(Int64(plan.steps.count))),
+                .init("folders", .number(Int64(plan.newFolders))), .init("skipped", .number(Int64(plan.skipped))),
+            ])
+        do {
+            try perform(&report, progress)
+        } catch {
+            try? finish(report, outcome: "\(error)")
+            throw error
+        }
+        try finish(report, outcome: isStopped() ? "interrupted" : "done")
+        if isStopped() {
+            throw Failure(
+                .interrupted, "stopped after \(report.restored + report.merged) of \(plan.steps.count) items",
+                hint: "Run the same command again: what is done is skipped. To take it back: undo \(operation)")
+        }
+        return report
+    }
+
+    private func perform(_ report: inout RestoreReport, _ progress: (RestoreProgress) -> Void) throws {
+        let target = try plan.request.target.openTarget()
+        do {
+            for folder in plan.folders { _ = try target.folder(folder.state) }
+            if let wanted = plan.subscriptions {
+                for lost in try target.setSubscriptions(wanted) {
+                    report.losses.append(
+                        "subscription of \(String(decoding: Array(lost.joined(separator: [47])), as: UTF8.self))")
+                }
+            }
+        } catch let failure as TargetFailure {
+            throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
+        }
+        // Removals last: nothing goes before what it makes room for is there; but what is to be replaced goes first.
+        let replaced = Set(
+            plan.steps.filter { $0.action == .deliver }.map { [UInt8](String($0.folder).utf8) + [0] + $0.name })
+        let early = plan.steps.filter {
+            $0.action == .remove && replaced.contains([UInt8](String($0.folder).utf8) + [0] + $0.name)
+        }
+        let middle = plan.steps.filter { $0.action != .remove }
+        let late = plan.steps.filter {
+            $0.action == .remove && !replaced.contains([UInt8](String($0.folder).utf8) + [0] + $0.name)
+        }
+        var done = 0
+        var bytes: UInt64 = 0
+        for steps in [early, middle, late] where !steps.isEmpty {
+            try perform(steps, &report) { output in
+                done += output.steps
+                bytes += output.bytes
+                progress(
+                    RestoreProgress(items: done, totalItems: plan.steps.count, bytes: bytes, totalBytes: plan.bytes))
+            }
+        }
+        do { try target.sync() } catch let failure as TargetFailure {
+            throw Failure(targetFailure: failure, "\(plan.request.target) cannot be synced")
+        }
+    }
+
+    private func perform(_ steps: [RestoreStep], _ report: inout RestoreReport, _ done: (StepOutcome) -> Void) throws {
+        var next = 0
+        let plan = plan
+        let vault = vault
+        let workers = steps.count <= 16 ? 1 : WorkerThread.processors + 1
+        try OrderedPipeline.run(
+            workers: workers, ahead: workers + 1,
+            makeContext: { try RestoreWorker(vault, plan) },
+            next: {
+                guard next < steps.count, !isStopped() else { return nil }
+                let job = Array(steps[next..<min(steps.count, next + RestoreRun.jobSteps)])
+                next += job.count
+                try record(.operationStep, job.map { $0.field(plan.folders[$0.folder]) })
+                return job
+            },
+            work: { (worker: RestoreWorker, job: [RestoreStep]) in
+                var outcome = StepOutcome()
+                for step in try worker.inPackOrder(job) { try worker.perform(step, &outcome) }
+                outcome.steps = job.count
+                return outcome
+            },
+            consume: { output in
+                report.restored += output.restored
+                report.merged += output.merged
+                report.removed += output.removed
+                report.skipped += output.skipped
+                report.bytes += output.bytes
+                report.unrestored += output.unrestored
+                report.losses += output.losses
+                done(output)
+            })
+    }
+
+    private func record(_ kind: Note.Kind, _ fields: [Note.Field]) throws {
+        let id = Note.Field("operation", .text(Array(operation.description.utf8)))
+        try vault.commit([
+            JournalEntry(
+                account: plan.request.account.number, origin: .restore, changes: [],
+                note: Note(kind, [id] + fields))
+        ])
+    }
+
+    private func finish(_ report: RestoreReport, outcome: String) throws {
+        try record(
+            .operationEnded,
+            [
+                .init("outcome", .text(Array(outcome.utf8))), .init("restored", .number(Int64(report.restored))),
+                .init("merged", .number(Int64(report.merged))), .init("skipped", .number(Int64(report.skipped))),
+                .init("removed", .number(Int64(report.removed))),
+                .init("unrestored", .number(Int64(report.unrestored.count))),
+                .init("bytes", .number(Int64(report.bytes))),
+            ])
+    }
+}

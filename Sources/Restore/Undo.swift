@@ -1,0 +1,149 @@
+internal import Blobs
+internal import Connectors
+public import Events
+internal import Journal
+internal import Projections
+public import Vault
+
+/// Operations as the journal has them.
+public struct RecordedOperation: Sendable {
+    public var id: UniqueID
+    public var account: AccountNumber
+    public var kind: String
+    public var target: String
+    public var began: TransactionID
+    public var beganTime: Timestamp
+    /// Nil when it never ended: the process died.
+    public var ended: TransactionID?
+    public var outcome: Note?
+}
+
+extension OpenVault {
+    /// The operations of all accounts, oldest first.
+    public func operations() throws -> [RecordedOperation] {
+        let projections = try projections()
+        var found: [UniqueID: RecordedOperation] = [:]
+        for account in try accounts() {
+            for (id, kind) in try projections.notes(account.number)
+            where kind == .operationBegan || kind == .operationEnded {
+                guard let recorded = try journal.transaction(id), let note = recorded.entry.note,
+                    let operation = note.text("operation").flatMap({ UniqueID(String(decoding: $0, as: UTF8.self)) })
+                else { continue }
+                if kind == .operationBegan {
+                    func text(_ name: String) -> String { String(decoding: note.text(name) ?? [], as: UTF8.self) }
+                    found[operation] = RecordedOperation(
+                        id: operation, account: account.number, kind: text("kind"), target: text("target"), began: id,
+                        beganTime: recorded.time)
+                } else {
+                    found[operation]?.ended = id
+                    found[operation]?.outcome = note
+                }
+            }
+        }
+        return found.values.sorted { $0.began < $1.began }
+    }
+
+    /// The operation with that UUID, or the beginning of one.
+    public func operation(_ text: String) throws -> RecordedOperation {
+        let found = try operations().filter { $0.id.description.hasPrefix(text.lowercased()) && text.count >= 4 }
+        switch found.count {
+        case 1: return found[0]
+        case 0: throw Failure(.notFound, "there is no operation \(text)", hint: "See: yestermail operation list")
+        default: throw Failure(.ambiguous, "\(text) may be any of \(found.count) operations", hint: "Write more of it")
+        }
+    }
+}
+
+/// Takes a restore back: what it delivered goes, if it is still as it was delivered; flags are as they were; what it
+/// removed comes back.
+public enum Undo {
+    /// The plan that undoes `operation`.
+    public static func plan(_ vault: OpenVault, _ operation: RecordedOperation, account: Account) throws -> RestorePlan
+    {
+        let location = try Location(operation.target)
+        let view = try location.view()
+        var plan = RestorePlan(
+            RestoreRequest(
+                account: account, point: try vault.journal.head().transaction,
+                selection: .account(deletedSince: nil), target: location))
+        var present: [[UInt8]: PresentFolder] = [:]
+        for folder in try view.folders() where folder.problem == nil {
+            present[folder.name] = try PresentFolder(folder, in: view)
+        }
+        var indexes: [[UInt8]: Int] = [:]
+        for (done, folder) in try steps(vault, operation).reversed() {
+            guard var place = present[folder.sourceName] else {
+                if done.action == .remove {
+                    plan.unrestored.append(Unrestored(done.item, .refused, "its folder is gone"))
+                }
+                continue
+            }
+            let index = indexes[folder.sourceName] ?? plan.folders.count
+            if indexes[folder.sourceName] == nil {
+                indexes[folder.sourceName] = index
+                plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: true))
+            }
+            try undo(done, index, &place, vault, &plan)
+            present[folder.sourceName] = place
+        }
+        return plan
+    }
+
+    private static func undo(
+        _ done: RestoreStep, _ folder: Int, _ place: inout PresentFolder, _ vault: OpenVault, _ plan: inout RestorePlan
+    ) throws {
+        var step = done
+        step.folder = folder
+        let position = place.listing.position(done.name)
+        switch done.action {
+        case .deliver:
+            // Not there: the step was recorded and not done, or a person removed it since.
+            guard let position else { return }
+            guard try place.content(position).digest == done.digest,
+                place.listing.flags(position) == done.flags, place.listing.keywords(position) == done.keywords
+            else {
+                plan.conflicts.append((done.item ?? ItemID(.message, 0), "was changed since: kept"))
+                plan.skipped += 1
+                return
+            }
+            step.action = .remove
+            step.flagsBefore = done.flags
+            step.keywordsBefore = done.keywords
+        case .setFlags:
+            guard let position, place.listing.flags(position) == done.flags,
+                place.listing.keywords(position) == done.keywords
+            else {
+                plan.skipped += 1
+                return
+            }
+            (step.flags, step.keywords) = (done.flagsBefore, done.keywordsBefore)
+            (step.flagsBefore, step.keywordsBefore) = (done.flags, done.keywords)
+        case .remove:
+            guard position == nil else {
+                plan.skipped += 1
+                return
+            }
+            step.action = .deliver
+            (step.flags, step.keywords) = (done.flagsBefore, done.keywordsBefore)
+            plan.bytes += step.size
+        }
+        plan.steps.append(step)
+    }
+
+    /// The steps an operation recorded, in order.
+    static func steps(
+        _ vault: OpenVault, _ operation: RecordedOperation
+    ) throws -> [(step: RestoreStep, folder: FolderState)] {
+        var found: [(step: RestoreStep, folder: FolderState)] = []
+        let wanted = Array(operation.id.description.utf8)
+        for (id, kind) in try vault.projections().notes(operation.account, from: operation.began)
+        where kind == .operationStep {
+            if let ended = operation.ended, id > ended { break }
+            guard let note = try vault.journal.transaction(id)?.entry.note, note.text("operation") == wanted else {
+                continue
+            }
+            found += note.fields.compactMap { RestoreStep.parse($0) }
+        }
+        return found
+    }
+}

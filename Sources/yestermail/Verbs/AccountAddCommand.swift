@@ -1,0 +1,151 @@
+internal import ArgumentParser
+internal import Connectors
+internal import Events
+internal import Files
+internal import Presentation
+internal import SystemPackage
+internal import Vault
+
+struct AccountAddCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Registers an account, or many, and where they live.",
+        discussion: """
+            The source is only ever read. A source for many accounts has %d for the domain, %n for the local part and \
+            %u for the whole address in its path; with a pattern for an address, the mailboxes that exist are added, \
+            and those that are accounts already are passed over. A directory whose name is no part of an address \
+            is named and passed over.
+
+            Examples:
+              yestermail account add anna@example.org --source maildir:/home/anna/Maildir
+              yestermail account add '*@example.org' --source maildir:/var/mail/%d/%n
+              yestermail account add --accounts addresses.txt --source maildir:/var/mail/%d/%n/Maildir
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    @Argument(help: ArgumentHelp("The address, or a pattern such as '*@example.org'.", valueName: "address"))
+    var address: String?
+
+    @Option(help: ArgumentHelp("Where it lives: maildir:PATH.", valueName: "url"))
+    var source: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A file with addresses, one a line, to add from a source for many.", valueName: "file"),
+        completion: .file())
+    var accounts: String?
+
+    func validate() throws {
+        guard (address == nil) != (accounts == nil) else {
+            throw ValidationError("Name one address (or a pattern), or a file with --accounts.")
+        }
+        guard !source.isEmpty else { throw ValidationError("Say where it lives with --source maildir:PATH.") }
+        guard source.count == 1 else {
+            throw ValidationError("This version knows one source for each account: mail in a Maildir.")
+        }
+    }
+
+    func run(_ context: CommandContext) throws {
+        let path = try Location.maildirPath(source[0])
+        let template = try MailboxTemplate(path)
+        var wanted: [(address: String, path: String)] = []
+        var isPattern = false
+        if let accounts {
+            guard let template else {
+                throw Failure(
+                    .usage, "all addresses of \(accounts) would live in the same mailbox",
+                    hint: "Put %d, %n or %u into the path: maildir:/var/mail/%d/%n")
+            }
+            for text in try AccountAddCommand.lines(of: accounts) {
+                let address = try AccountAddCommand.address(text)
+                guard let place = template.path(address) else {
+                    throw Failure(.usage, "\(text) cannot be part of a path")
+                }
+                wanted.append((address.text, place))
+            }
+        } else if let pattern = address.flatMap({ AddressPattern($0) }) {
+            isPattern = true
+            guard let template else {
+                throw Failure(
+                    .usage, "a pattern of addresses needs a source for many",
+                    hint: "Put %d, %n or %u into the path: maildir:/var/mail/%d/%n")
+            }
+            let found = template.existing(pattern) { path in
+                context.remark("passed over, because its name is no part of an address: \(path)")
+            }
+            var seen: Set<Address> = []
+            for mailbox in found where seen.insert(mailbox.address).inserted {
+                wanted.append((mailbox.address.text, mailbox.path))
+            }
+            guard !wanted.isEmpty else {
+                throw Failure(
+                    .notFound, "no mailbox of \(address ?? "") exists below \(path)",
+                    hint: "A mailbox is a directory with cur and new in it")
+            }
+        } else if let text = address {
+            let address = try AccountAddCommand.address(text)
+            guard let place = template.map({ $0.path(address) }) ?? path else {
+                throw Failure(.usage, "\(text) cannot be part of a path")
+            }
+            wanted.append((address.text, place))
+        }
+        for (_, path) in wanted where !isPattern { _ = try MaildirSource(path: path) }
+        try add(wanted, isPattern: isPattern, context)
+    }
+
+    private func add(_ wanted: [(address: String, path: String)], isPattern: Bool, _ context: CommandContext) throws {
+        let vault = try context.vault(.writing)
+        var new = wanted
+        if isPattern {
+            let known = Set(try vault.accounts().filter { !$0.isDeleted }.map(\.state.address))
+            new = wanted.filter { !known.contains($0.address) }
+            if new.count < wanted.count {
+                context.remark("\(Quantity.count(wanted.count - new.count, "account")) known already")
+            }
+        }
+        var generator = SystemRandomNumberGenerator()
+        let added = try vault.addAccounts(
+            new.map { ($0.address, ["maildir:" + $0.path]) }, using: &generator)
+        for account in added {
+            if context.isJSON {
+                try context.output.json { json in
+                    json.beginObject()
+                    json.accountNames(account)
+                    json.key("item")
+                    json.value(ItemID(.account, account.number.rawValue))
+                    json.key("sources")
+                    json.beginArray()
+                    for source in account.state.sources { json.value(source) }
+                    json.endArray()
+                    json.endObject()
+                }
+            } else {
+                try context.output.line(
+                    "Added \(TerminalText.safe(account.state.address)) (\(TerminalText.safe(account.state.sources[0])))"
+                )
+            }
+        }
+        if !added.isEmpty, !context.isJSON {
+            context.remark("Next: yestermail scan\(added.count == 1 ? " " + added[0].state.address : "")")
+        }
+    }
+
+    static func address(_ text: String) throws -> Address {
+        guard let address = Address(text) else {
+            throw Failure(
+                .usage, "'\(TerminalText.safe(text, maxColumns: 80))' is not an address",
+                hint: "Write it as in anna@example.org")
+        }
+        return address
+    }
+
+    /// The lines that are not empty and no comments.
+    private static func lines(of path: String) throws -> [String] {
+        let file = try File(FilePath(VaultPlace.absolute(path)), .read)
+        let bytes = try file.read(at: 0, count: min(try file.size(), 64 << 20))
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map { line in
+            var line = line.drop { $0 == " " || $0 == "\t" }
+            while line.last == " " || line.last == "\t" { line.removeLast() }
+            return String(line)
+        }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+    }
+}

@@ -1,0 +1,141 @@
+internal import ArgumentParser
+internal import Events
+internal import Journal
+internal import MIME
+internal import Presentation
+internal import Projections
+internal import TimeLanguage
+internal import Vault
+
+struct DiffCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "diff", abstract: "Shows what is different in an account between two times.",
+        discussion: """
+            Ends with 5 when there are differences, with 0 when there are none. The two states are folded from the \
+            journal.
+
+            Examples:
+              yestermail diff anna --from 'yesterday 14:00'
+              yestermail diff anna --from 2026-03-01 --to 2026-03-03 --json
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    @Argument(help: "The account.") var account: String
+
+    @Option(help: ArgumentHelp("The earlier time.", valueName: "time")) var from: String
+
+    @Option(help: ArgumentHelp("The later time; default: now.", valueName: "time")) var to: String?
+
+    @Flag(help: "Compare with the mailbox as it is now (not in this version).") var live = false
+
+    func validate() throws {
+        if live {
+            throw ValidationError(
+                "--live is not in this version. Scan first (yestermail scan ACCOUNT), then compare with --to now.")
+        }
+    }
+
+    func run(_ context: CommandContext) throws {
+        let vault = try context.vault()
+        let projections = try context.projections(vault)
+        let account = try vault.account(account)
+        let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
+        let first = try context.point(from, role: .from, landmarks, vault)
+        let last = try context.point(to, role: .to, landmarks, vault)
+        guard first.transaction <= last.transaction else {
+            throw Failure(.usage, "--from is later than --to", hint: "Give the earlier time as --from")
+        }
+        let comparison = try AccountComparison(vault, account.number, first.transaction, last.transaction)
+        let before = try AccountView(vault, projections, account, first)
+        let after = try AccountView(vault, projections, account, last)
+        if context.isJSON {
+            try json(comparison, before, after, context)
+        } else {
+            try print(comparison, before, after, context)
+        }
+        if !comparison.changes.isEmpty { throw ExitStatus(.differences) }
+    }
+
+    private func print(
+        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ context: CommandContext
+    ) throws {
+        guard !comparison.changes.isEmpty else { return context.remark("No differences.") }
+        let sums = comparison.sums
+        for (name, kind) in [("mail", ItemKind.message), ("folders", .folder)] {
+            guard let sum = sums[kind] else { continue }
+            let words = sum.words(of: kind)
+            try context.output.line(
+                name + String(repeating: " ", count: 9 - name.utf8.count) + words.joined(separator: "  "))
+        }
+        let reading = MessageReading(after.vault)
+        for block in comparison.changes.blocks(of: 1024) {
+            let headers = try reading.headers(of: block.map { ($0.after ?? $0.before)?.state.message })
+            for (change, headers) in zip(block, headers) {
+                var line = change.sign + " " + change.item.description
+                if let folder = (change.after ?? change.before)?.state.folder {
+                    line += "  " + TerminalText.safe(folder.joinedPath)
+                } else {
+                    line += "  " + change.place(before, after)
+                }
+                line += "  " + change.words.joined(separator: ", ")
+                if let headers {
+                    line += "  \"" + TerminalText.safe(headers.subject ?? "(no subject)", maxColumns: 60) + "\""
+                }
+                try context.output.line(line)
+            }
+        }
+    }
+
+    private func json(
+        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ context: CommandContext
+    ) throws {
+        try context.output.json { json in
+            json.beginObject()
+            json.accountNames(after.account)
+            json.resolved(before.point, key: "from")
+            json.resolved(after.point, key: "to")
+            json.key("summary")
+            json.beginObject()
+            for kind in ItemKind.allCases {
+                guard let sum = comparison.sums[kind] else { continue }
+                json.key(text: kind.name)
+                json.beginObject()
+                for (name, count) in sum.counts {
+                    json.key(text: name)
+                    json.value(count)
+                }
+                json.endObject()
+            }
+            json.endObject()
+            json.key("changes")
+            json.beginArray()
+            for change in comparison.changes {
+                json.beginObject()
+                json.key("item")
+                json.value(change.item)
+                json.key("type")
+                json.value(change.item.kind.name)
+                json.key("change")
+                json.beginArray()
+                for word in change.words { json.value(word) }
+                json.endArray()
+                json.key("before")
+                if let state = change.before {
+                    json.appendJSON(try before.json(state.item, state.transaction))
+                } else {
+                    json.null()
+                }
+                json.key("after")
+                if let state = change.after {
+                    json.appendJSON(try after.json(state.item, state.transaction))
+                } else {
+                    json.null()
+                }
+                json.endObject()
+            }
+            json.endArray()
+            json.endObject()
+        }
+    }
+}

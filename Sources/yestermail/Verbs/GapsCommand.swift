@@ -1,0 +1,93 @@
+internal import ArgumentParser
+internal import Capture
+internal import Events
+internal import Files
+internal import Journal
+internal import Presentation
+internal import Projections
+internal import SystemPackage
+internal import Vault
+
+struct GapsCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "gaps", abstract: "Shows when nothing was watching, so that states may be missing.",
+        discussion: """
+            What came and went within a gap was not seen; what was still there at its end was. The last gap is open: \
+            it ends with the next scan or watch.
+
+            Examples:
+              yestermail gaps anna
+              yestermail gaps --json | jq 'select(.to == null)'
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    @Argument(help: "Only this account.") var account: String?
+
+    func run(_ context: CommandContext) throws {
+        let vault = try context.vault()
+        let projections = try context.projections(vault)
+        let accounts = try account.map { [try vault.account($0)] } ?? vault.accounts().filter { !$0.isDeleted }
+        var table = TextTable([
+            .init("ACCOUNT"), .init("FROM"), .init("TO"), .init("LASTED", .right), .init("RECORDED"),
+        ])
+        for account in accounts {
+            for gap in try gaps(account, vault, projections) {
+                if context.isJSON {
+                    try context.output.json { json in
+                        json.beginObject()
+                        json.accountNames(account)
+                        json.key("from")
+                        if let from = gap.from { json.value(from) } else { json.null() }
+                        json.key("to")
+                        if let to = gap.to { json.value(to) } else { json.null() }
+                        json.key("txid")
+                        if let id = gap.transaction { json.value(id.rawValue) } else { json.null() }
+                        json.endObject()
+                    }
+                } else {
+                    let lasted = gap.from.map { (gap.to ?? context.now).rawValue - $0.rawValue }
+                    table.addRow([
+                        account.state.address, gap.from.map { context.text($0) } ?? "never scanned",
+                        gap.to.map { context.text($0) } ?? "open",
+                        lasted.map { Quantity.duration(microseconds: $0) } ?? "",
+                        gap.transaction.map { "\($0)" } ?? "",
+                    ])
+                }
+            }
+        }
+        if context.isJSON { return }
+        if table.isEmpty { return context.remark("No gaps.") }
+        for line in table.lines() { try context.output.line(line) }
+    }
+
+    private struct Gap {
+        var from: Timestamp?
+        var to: Timestamp?
+        var transaction: TransactionID?
+    }
+
+    private func gaps(_ account: Account, _ vault: OpenVault, _ projections: OpenProjections) throws -> [Gap] {
+        let notes = try projections.notes(account.number)
+        var found: [Gap] = []
+        for note in notes where note.kind == .gap {
+            guard let recorded = try vault.journal.transaction(note.transaction)?.entry.note else { continue }
+            found.append(Gap(from: recorded.time("from"), to: recorded.time("to"), transaction: note.transaction))
+        }
+        // A watch that is going on covers everything from its beginning.
+        let coverage = notes.last { [.scanCompleted, .watchBegan, .watchEnded].contains($0.kind) }
+        let isWatched = try coverage?.kind == .watchBegan && vault.isCaptured(account.number)
+        if !isWatched { found.append(Gap(from: try vault.coverageEnd(of: account.number))) }
+        return found
+    }
+}
+
+extension OpenVault {
+    /// Whether another process captures the account just now.
+    fileprivate func isCaptured(_ account: AccountNumber) throws -> Bool {
+        guard !isReadOnlyDirectory else { return false }
+        return try captureLock(account) == nil
+    }
+
+    private var isReadOnlyDirectory: Bool { !Directory.isWritable(directory.appending("locks")) }
+}

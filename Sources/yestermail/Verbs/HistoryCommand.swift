@@ -1,0 +1,92 @@
+internal import ArgumentParser
+internal import Events
+internal import Journal
+internal import MIME
+internal import Presentation
+internal import Projections
+internal import Vault
+
+struct HistoryCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "history", abstract: "Shows every state an item ever had.",
+        discussion: """
+            With --json: the item's JSON history, an array of all its states, oldest first. Of a <message-id> that \
+            several items carry: one array a line.
+
+            Examples:
+              yestermail history anna m1042
+              yestermail history anna m1042 --json | jq '.[-1].folder_path'
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    @Argument(help: "The account.") var account: String
+    @Argument(help: ArgumentHelp("The item: m1042, or <message-id>.", valueName: "item")) var item: String
+
+    func run(_ context: CommandContext) throws {
+        let vault = try context.vault()
+        let projections = try context.projections(vault)
+        let account = try vault.account(account)
+        let head = try vault.journal.head()
+        let view = try AccountView(
+            vault, projections, account,
+            ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true))
+        for item in try view.items(item) {
+            let pointers = try projections.states(account.number, item)
+            guard !pointers.isEmpty else {
+                throw Failure(
+                    .notFound, "there is no item \(item) in \(account.state.address)",
+                    hint: "Ids are printed by ls, find and log")
+            }
+            if context.isJSON {
+                try context.output.write(try projections.history(account.number, item))
+                try context.output.write([10])
+                continue
+            }
+            try print(view, item, pointers, context)
+        }
+    }
+
+    private func print(
+        _ view: AccountView, _ item: ItemID, _ pointers: [StatePointer], _ context: CommandContext
+    ) throws {
+        var states: [RecordedState] = []
+        try view.vault.journal.states(pointers.map { ItemPointer(item, $0) }) { states.append($0) }
+        guard let last = states.last else { return }
+        let title = ItemTitle(view, MessageReading(view.vault))
+        try context.output.line(context.style.strong(try title.text(last)))
+        let wording = ChangeWording(view.vault, view.projections, view.account.number)
+        var before: RecordedState?
+        for state in states {
+            let line = try wording.text(state, before: before)
+            try context.output.line(
+                "\(state.transaction)  \(context.text(state.time))  \(state.origin.name)  \(line)")
+            before = state
+        }
+        try context.output.line(Quantity.count(states.count, "state") + ".")
+    }
+}
+
+/// An item in one line, for the head of a page about it.
+struct ItemTitle {
+    private let view: AccountView
+    private let reading: MessageReading
+
+    init(_ view: AccountView, _ reading: MessageReading) { (self.view, self.reading) = (view, reading) }
+
+    func text(_ recorded: RecordedState) throws -> String {
+        var text = recorded.item.description
+        switch recorded.state.content {
+        case .message(let message):
+            if let digest = message.digest, let headers = try? reading.headers(digest, size: message.size) {
+                text += "  \"" + TerminalText.safe(headers.subject ?? "", maxColumns: 100) + "\""
+                if let from = headers.from { text += "  from \(TerminalText.safe(from, maxColumns: 60))" }
+                text += ", \(Quantity.bytes(message.size))"
+            }
+        case .folder(let folder): text += "  \(TerminalText.safe(folder.joinedPath))"
+        case .account(let account): text += "  \(TerminalText.safe(account.address))"
+        case .other(let bytes): text += "  \(recorded.item.kind.name), \(Quantity.bytes(bytes.count))"
+        }
+        return text
+    }
+}

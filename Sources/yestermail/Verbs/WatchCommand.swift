@@ -1,0 +1,159 @@
+internal import ArgumentParser
+internal import Capture
+internal import Connectors
+internal import Events
+internal import Files
+internal import Presentation
+internal import Synchronization
+internal import Vault
+
+struct WatchCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "The realtime scanner: records changes as they happen, until it is stopped.",
+        discussion: """
+            Begins with a scan of everything, then waits for the mailboxes to change. It runs in the foreground until \
+            SIGINT or SIGTERM. With --json it prints one object a line; {"event":"ready"} says that from then on nothing \
+            is missed. Commands that read, and restores, work beside it.
+
+            Examples:
+              yestermail watch
+              yestermail watch anna@example.org --json
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+    @Argument(help: "The accounts; default: all that are enabled.") var accounts: [String] = []
+    @Option(help: ArgumentHelp("Changes closer together than this are one.", valueName: "ms")) var coalesce = 20
+
+    func run(_ context: CommandContext) throws {
+        let vault = try context.vault(.writing)
+        _ = try context.projections(vault)
+        let wanted =
+            accounts.isEmpty
+            ? try vault.accounts().filter { !$0.isDeleted && $0.state.isEnabled }
+            : try accounts.map { try vault.account($0) }
+        guard !wanted.isEmpty else {
+            throw Failure(
+                .notFound, "there is no account to watch",
+                hint: "Add one with: yestermail account add ADDRESS --source maildir:PATH")
+        }
+        let sources = try wanted.map { account -> (account: Account, source: MaildirSource) in
+            guard let source = try Location(of: account).openSource() as? MaildirSource else {
+                throw Failure(.usage, "\(account.state.address) has no source that can be watched", hint: "Use scan")
+            }
+            return (account, source)
+        }
+        var options = RealtimeOptions()
+        options.coalescingMilliseconds = max(0, coalesce)
+        options.longestCoalescingMilliseconds = max(options.coalescingMilliseconds * 3, 1)
+        let scanner = try RealtimeScanner(vault, sources, options: options)
+        let stop = StopRequest()
+        Termination.whenRequested { stop.request() }
+        try scanner.run(
+            isStopped: { stop.isRequested }, waker: { stop.wakes($0) },
+            report: { event in
+                // A reader that went away ends nothing: the watch goes on for the vault's sake.
+                do {
+                    try print(event, wanted, context)
+                    try context.output.flush()
+                } catch {}
+            })
+        try context.output.flush()
+        if let signal = Termination.requestedSignal { throw ExitStatus(signal == 2 ? .interrupted : .terminated) }
+    }
+
+    private func print(_ event: RealtimeScanner<MaildirSource>.Event, _ accounts: [Account], _ context: CommandContext) throws {
+        switch event {
+        case .ready:
+            if context.isJSON {
+                try context.output.json { json in
+                    json.beginObject()
+                    json.key("event")
+                    json.value("ready")
+                    json.endObject()
+                }
+            } else {
+                try context.output.line(
+                    "watching \(Quantity.count(accounts.count, "account")); stop with Ctrl-C")
+            }
+        case .recorded(let account, let report): try recorded(account, report, context)
+        case .failed(let account, let why):
+            if context.isJSON {
+                try context.output.json { json in
+                    json.beginObject()
+                    json.key("event")
+                    json.value("failed")
+                    json.key("account")
+                    json.value(account.state.address)
+                    json.key("reason")
+                    json.value(why)
+                    json.endObject()
+                }
+            } else {
+                context.remark("\(account.state.address): \(why); trying again")
+            }
+        case .recovered(let account):
+            if context.isJSON {
+                try context.output.json { json in
+                    json.beginObject()
+                    json.key("event")
+                    json.value("recovered")
+                    json.key("account")
+                    json.value(account.state.address)
+                    json.endObject()
+                }
+            } else {
+                context.remark("\(account.state.address) can be read again")
+            }
+        }
+    }
+
+    private func recorded(_ account: Account, _ report: PassReport, _ context: CommandContext) throws {
+        let counts = [
+            ("created", report.created), ("moved", report.moved), ("changed", report.changed),
+            ("deleted", report.deleted), ("folders_created", report.foldersCreated),
+            ("folders_changed", report.foldersChanged), ("folders_deleted", report.foldersDeleted),
+            ("unreadable", report.unreadable.count), ("unlistable", report.unlistable.count),
+        ].filter { $0.1 > 0 }
+        if context.isJSON {
+            try context.output.json { json in
+                json.beginObject()
+                json.key("event")
+                json.value("recorded")
+                json.key("account")
+                json.value(account.state.address)
+                json.key("first_txid")
+                if let id = report.firstTransaction { json.value(id.rawValue) } else { json.null() }
+                json.key("last_txid")
+                if let id = report.lastTransaction { json.value(id.rawValue) } else { json.null() }
+                for (name, count) in counts {
+                    json.key(text: name)
+                    json.value(count)
+                }
+                json.endObject()
+            }
+        } else {
+            let text = counts.map { "\(Quantity.count($0.1)) \($0.0.replacing("_", with: " "))" }.joined(separator: ", ")
+            try context.output.line(
+                "\(context.text(WallClock.system.now()))  \(TerminalText.safe(account.state.address))  \(text)")
+        }
+    }
+}
+
+/// That a long-running verb should come to its end; asked for from a signal's thread.
+final class StopRequest: Sendable {
+    private let requested = Atomic<Bool>(false)
+    private let waker = Mutex<(@Sendable () -> Void)?>(nil)
+
+    var isRequested: Bool { requested.load(ordering: .acquiring) }
+
+    func request() {
+        requested.store(true, ordering: .releasing)
+        waker.withLock { $0 }?()
+    }
+
+    /// What wakes the verb where it waits.
+    func wakes(_ wake: @escaping @Sendable () -> Void) {
+        waker.withLock { $0 = wake }
+        if isRequested { wake() }
+    }
+}
