@@ -32,7 +32,15 @@ public final class AccountCapture {
         progress: @escaping (PassProgress) -> Void = { _ in }
     ) throws -> PassReport {
         let pass = Pass(self, origin: origin, deep: deep, progress: progress)
-        return try pass.run(scope)
+        do {
+            return try pass.run(scope)
+        } catch let failure as SourceFailure {
+            let address = account.state.address
+            if case .unavailable(let why) = failure {
+                throw Failure(.unreachable, "the source of \(address) cannot be reached: \(why)")
+            }
+            throw Failure(.sourceDamaged, "the source of \(address) cannot be read: \(failure)")
+        }
     }
 }
 
@@ -108,11 +116,13 @@ private final class Pass {
                 !$0.before.sourceIdentity.isEmpty && $0.before.sourceIdentity != $0.source.identity
             })
         else { return }
-        for pair in folders.pairs where pair.source.problem == nil {
-            if try capture.source.list(pair.source).count > 0 { return }
-        }
-        for folder in folders.created where folder.problem == nil {
-            if try capture.source.list(folder).count > 0 { return }
+        for folder in folders.pairs.map(\.source) + folders.created where folder.problem == nil {
+            do {
+                if try capture.source.list(folder).count > 0 { return }
+            } catch SourceFailure.unreadable {
+                // It says nothing, so not that there is a message either.
+                continue
+            }
         }
         throw Failure(
             .refused,

@@ -123,8 +123,11 @@ public final class OpenVault: Sendable {
     private var projectionsPath: FilePath { directory.appending("projections") }
 
     private func openProjections(_ progress: (TransactionID) -> Void) throws -> OpenProjections {
-        // They may be gone: whoever may write the vault makes them anew.
-        if !Directory.exists(projectionsPath), Directory.isWritable(directory) { try Directory.create(projectionsPath) }
+        // Missing altogether: somebody removed them, or a rebuild was stopped between two names.
+        if !Directory.exists(projectionsPath), Directory.isWritable(directory) {
+            Log.shared.note("the projections are missing; they are rebuilt from the journal")
+            return try makeProjections(progress, unlessUsable: true)
+        }
         guard Directory.isWritable(projectionsPath) else {
             let open = try OpenProjections(projectionsPath, readOnly: true)
             guard try open.position() == journal.head().transaction else {
@@ -138,22 +141,40 @@ public final class OpenVault: Sendable {
             let open = try OpenProjections(projectionsPath)
             try open.follow(journal, progress: progress)
             return open
-        } catch let unusable as ProjectionsUnusable {
-            return try rebuild(because: "\(unusable)", progress)
-        } catch let error as LMDBError where error.isDamage {
-            return try rebuild(because: "the projections are damaged: \(error)", progress)
+        } catch {
+            // A row that cannot be read is as good a reason as a file that cannot; what is wrong with the journal is not.
+            guard error is ProjectionsUnusable || error is DecodingFailure || (error as? LMDBError)?.isDamage == true
+            else { throw error }
+            Log.shared.note("\(error); they are rebuilt from the journal")
+            return try makeProjections(progress, unlessUsable: true)
         }
     }
 
-    private func rebuild(because why: String, _ progress: (TransactionID) -> Void) throws -> OpenProjections {
-        Log.shared.note("\(why); they are set aside and rebuilt from the journal")
-        return try rebuildProjections(progress)
-    }
-
     /// Makes the projections anew from the journal alone, beside the old ones, and puts them in their place; the old ones
-    /// are set aside under `quarantine/`. Must not run while this value has them open.
+    /// are set aside under `quarantine/`.
     @discardableResult
     public func rebuildProjections(_ progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
+        try followed.withLock { followed in
+            followed = nil
+            let fresh = try makeProjections(progress)
+            followed = fresh
+            return fresh
+        }
+    }
+
+    /// One process at a time: two would write into the same place beside. With `unlessUsable`, what another has made
+    /// meanwhile is taken.
+    private func makeProjections(
+        _ progress: (TransactionID) -> Void, unlessUsable: Bool = false
+    ) throws -> OpenProjections {
+        let lock = try LockFile(directory.appending("locks/projections"))
+        try lock.lock()
+        defer { lock.unlock() }
+        if unlessUsable, Directory.exists(projectionsPath), let open = try? OpenProjections(projectionsPath),
+            (try? open.follow(journal, progress: progress)) != nil
+        {
+            return open
+        }
         let beside = directory.appending("projections.new")
         try removeEnvironment(beside)
         try Directory.create(beside)

@@ -47,7 +47,7 @@ public final class MemorySource: Source {
         public var afterListing: (@Sendable (Int, inout Contents) -> Void)?
         /// Messages opened so far.
         public internal(set) var opened = 0
-        public internal(set) var listings = 0
+        public var listings = 0
         var nextIdentity: UInt8 = 1
 
         /// Adds a folder; `/` parts its path, and its name is the path.
