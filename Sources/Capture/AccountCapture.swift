@@ -88,7 +88,7 @@ private final class Pass {
             if isSame { break }
         }
         try commit(structure)
-        try store(comparisons, folders)
+        try store(comparisons, folders) { try self.compare(folders, numbers, scope, projections) }
         return report
     }
 
@@ -193,7 +193,9 @@ private final class Pass {
     }
 
     /// Reads what is new, tells what was moved from what is new, and records all of it.
-    private func store(_ comparisons: [MessageComparison], _ folders: FolderComparison) throws {
+    private func store(
+        _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
+    ) throws {
         var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
@@ -201,10 +203,16 @@ private final class Pass {
             wanted += comparison.new.map { Ingest.Wanted(comparison: index, position: $0) }
         }
         var moved: [Change] = []
+        var doubtful: [(Ingest.Wanted, Ingest.Outcome)] = []
+        let mayHaveMoved = comparisons.contains { $0.known > 0 }
         let total = wanted.count
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
+                if mayHaveMoved, case .stored(let digest, _, _, isNew: false) = outcome, !matcher.has(digest) {
+                    doubtful.append((wanted, outcome))
+                    continue
+                }
                 guard let change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
                 if change.kinds.contains(.created) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
@@ -216,11 +224,30 @@ private final class Pass {
             progress(
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
+        if !doubtful.isEmpty {
+            // The vault has these bytes: copies, or messages that came here when their old folder had been listed. Only
+            // another look tells them apart; what it misses besides is the next pass's matter.
+            let known = Set(comparisons.flatMap(\.vanished).map(\.number))
+            var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
+            var copies: [JournalEntry] = []
+            for (wanted, outcome) in doubtful {
+                guard let change = change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
+                if change.kinds.contains(.created) {
+                    copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
+                } else {
+                    moved.append(change)
+                }
+            }
+            report.recorded(try vault.commit(copies))
+        }
         report.moved += moved.count
         try commit(moved)
+        let movedItems = Set(moved.map(\.item))
         for comparison in comparisons {
-            report.changed += comparison.changed.count
-            try commit(comparison.changed)
+            // What moved since it was compared has its new flags from its new place.
+            let changed = comparison.changed.filter { !movedItems.contains($0.item) }
+            report.changed += changed.count
+            try commit(changed)
         }
         try recordDeletions(comparisons, folders, matcher)
     }
@@ -242,7 +269,7 @@ private final class Pass {
         case .unreadable(let code, let what):
             report.unreadable.append(what)
             state.content = .unreadable(code)
-        case .stored(let digest, let size, let date):
+        case .stored(let digest, let size, let date, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
             state.internalDate = date
@@ -281,7 +308,7 @@ private final class Pass {
                 // What vanished meanwhile is the next pass's matter.
                 case .vanished: break
                 case .unreadable(_, let what): report.unreadable.append(what)
-                case .stored(let digest, let size, let date):
+                case .stored(let digest, let size, let date, _):
                     report.bytes += size
                     if state.digest != digest { kinds.insert(.content) }
                     if state.internalDate != date { kinds.insert(.metadata) }
