@@ -53,6 +53,7 @@ private final class Pass {
     private let deep: Bool
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
+    private var returned: ReturnedItems?
     private var nextFolder: UInt32 = 0
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
@@ -91,7 +92,7 @@ private final class Pass {
             if isSame { break }
         }
         try commit(structure)
-        try store(comparisons, folders)
+        try store(comparisons, folders) { try self.compare(folders, numbers, scope, projections) }
         return report
     }
 
@@ -196,7 +197,9 @@ private final class Pass {
     }
 
     /// Reads what is new, tells what was moved from what is new, and records all of it.
-    private func store(_ comparisons: [MessageComparison], _ folders: FolderComparison) throws {
+    private func store(
+        _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
+    ) throws {
         var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
@@ -204,17 +207,19 @@ private final class Pass {
             wanted += comparison.new.map { Ingest.Wanted(comparison: index, position: $0) }
         }
         var moved: [Change] = []
+        var doubtful: [(Ingest.Wanted, Ingest.Outcome)] = []
+        let mayHaveMoved = comparisons.contains { $0.known > 0 }
         let total = wanted.count
-        let projections = try vault.projections()
-        let returned = total == 0 ? nil : try ReturnedItems(vault, projections, account)
+        if total > 0 { returned = try ReturnedItems(vault, try vault.projections(), account) }
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
-                guard var change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
-                if change.kinds.contains(.created), let back = try whatReturned(change, returned, projections) {
-                    change = back
+                if mayHaveMoved, case .stored(let digest, _, _, isNew: false) = outcome, !matcher.has(digest) {
+                    doubtful.append((wanted, outcome))
+                    continue
                 }
-                if change.kinds.contains(.created) || change.kinds.contains(.returned) {
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -224,11 +229,30 @@ private final class Pass {
             progress(
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
+        if !doubtful.isEmpty {
+            // The vault has these bytes: copies, or messages that came here when their old folder had been listed. Only
+            // another look tells them apart; what it misses besides is the next pass's matter.
+            let known = Set(comparisons.flatMap(\.vanished).map(\.number))
+            var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
+            var copies: [JournalEntry] = []
+            for (wanted, outcome) in doubtful {
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
+                    copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
+                } else {
+                    moved.append(change)
+                }
+            }
+            report.recorded(try vault.commit(copies))
+        }
         report.moved += moved.count
         try commit(moved)
+        let movedItems = Set(moved.map(\.item))
         for comparison in comparisons {
-            report.changed += comparison.changed.count
-            try commit(comparison.changed)
+            // What moved since it was compared has its new flags from its new place.
+            let changed = comparison.changed.filter { !movedItems.contains($0.item) }
+            report.changed += changed.count
+            try commit(changed)
         }
         try recordDeletions(comparisons, folders, matcher)
     }
@@ -237,7 +261,7 @@ private final class Pass {
     private func change(
         _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
         _ matcher: inout VanishedMatcher
-    ) -> Change? {
+    ) throws -> Change? {
         let position = Int(wanted.position)
         var state = MessageState(
             folder: comparison.folder, content: .unreadable(0), internalDate: Timestamp(rawValue: 0),
@@ -250,7 +274,7 @@ private final class Pass {
         case .unreadable(let code, let what):
             report.unreadable.append(what)
             state.content = .unreadable(code)
-        case .stored(let digest, let size, let date):
+        case .stored(let digest, let size, let date, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
             state.internalDate = date
@@ -264,6 +288,7 @@ private final class Pass {
                 }
                 return Change(ItemID(.message, before.number), kinds, ItemState(state))
             }
+            if let back = try whatReturned(state) { return back }
         }
         defer { nextMessage += 1 }
         report.created += 1
@@ -271,16 +296,12 @@ private final class Pass {
     }
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
-    private func whatReturned(
-        _ change: Change, _ returned: ReturnedItems?, _ projections: OpenProjections
-    ) throws -> Change? {
-        guard let state = change.state.message, let folder = folderNames[state.folder],
-            let item = returned?.item(folder: folder, name: state.sourceName),
+    private func whatReturned(_ state: MessageState) throws -> Change? {
+        let projections = try vault.projections()
+        guard let folder = folderNames[state.folder], let item = returned?.item(folder: folder, name: state.sourceName),
             let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
             let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
         else { return nil }
-        nextMessage -= 1
-        report.created -= 1
         report.returned += 1
         var kinds: ChangeKinds = .returned
         if before.folder != state.folder { kinds.insert(.moved) }
@@ -308,7 +329,7 @@ private final class Pass {
                 // What vanished meanwhile is the next pass's matter.
                 case .vanished: break
                 case .unreadable(_, let what): report.unreadable.append(what)
-                case .stored(let digest, let size, let date):
+                case .stored(let digest, let size, let date, _):
                     report.bytes += size
                     if state.digest != digest { kinds.insert(.content) }
                     if state.internalDate != date { kinds.insert(.metadata) }

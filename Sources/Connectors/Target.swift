@@ -41,7 +41,8 @@ public protocol TargetFolder: AnyObject {
 
 /// A message to be delivered.
 public struct Delivery: Hashable, Sendable {
-    /// What it should be called; another name is chosen where this one is not possible. Nil: any.
+    /// What it should be called: ``TargetFailure/exists`` where something of that name is there, under whatever flags, and
+    /// ``TargetFailure/refused(_:)`` where the target cannot have such a name. Nil: any.
     public var name: [UInt8]?
     public var flags: MessageFlags
     public var keywords: [[UInt8]]

@@ -2,8 +2,8 @@ public import Blobs
 public import Events
 public import Files
 public import Journal
-public import Projections
 internal import LMDB
+public import Projections
 internal import Synchronization
 public import SystemPackage
 

@@ -70,7 +70,8 @@ final class Bench {
             if let digest = message.digest {
                 text = try reader.read(digest) { $0.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
             }
-            return "\(String(decoding: folder, as: UTF8.self)): \(String(decoding: message.sourceName, as: UTF8.self)) = \(text)"
+            return
+                "\(String(decoding: folder, as: UTF8.self)): \(String(decoding: message.sourceName, as: UTF8.self)) = \(text)"
         }.sorted()
     }
 

@@ -56,11 +56,14 @@ struct MaildirTests {
         let bench = try Bench()
         let (mail, source) = fixture(bench)
         let names: [[UInt8]] = [
-            [0xFF, 0xC0, 0x80], utf8("line\nbreak\u{1B}[31m"), Array(repeating: UInt8(ascii: "n"), count: 255), utf8("-rf *"),
+            [0xFF, 0xC0, 0x80], utf8("line\nbreak\u{1B}[31m"), Array(repeating: UInt8(ascii: "n"), count: 255),
+            utf8("-rf *"),
             utf8("\u{202E}txt.exe"),
         ]
         for (index, name) in names.enumerated() { mail.deliver([], name, utf8("text \(index)")) }
-        let folders: [[UInt8]] = [[0x2E, 0xFE, 0xFF], utf8(".\u{1B}]0;x\u{7}"), [0x2E] + Array(repeating: 0x61, count: 254)]
+        let folders: [[UInt8]] = [
+            [0x2E, 0xFE, 0xFF], utf8(".\u{1B}]0;x\u{7}"), [0x2E] + Array(repeating: 0x61, count: 254),
+        ]
         for folder in folders {
             mail.makeFolder(folder)
             mail.deliver(folder, utf8("1.a"), folder)
@@ -106,7 +109,9 @@ struct MaildirTests {
         #expect(try bench.mailbox().count == 1)
     }
 
-    @Test("All real messages are captured, and each comes back byte for byte", .enabled(if: TestData.hasMail, "\(TestData.absence)"))
+    @Test(
+        "All real messages are captured, and each comes back byte for byte",
+        .enabled(if: TestData.hasMail, "\(TestData.absence)"))
     func realMail() throws {
         let bench = try Bench()
         let (mail, source) = fixture(bench)

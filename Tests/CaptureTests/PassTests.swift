@@ -21,7 +21,10 @@ struct PassTests {
         #expect(report.created == 5 && report.foldersCreated == 3 && report.messages == 5 && report.bytes == 19)
         #expect(report.isComplete)
         #expect(report.firstTransaction?.rawValue == 3 && report.lastTransaction?.rawValue == 8)
-        #expect(try bench.mailbox() == ["Box/Sub: 5 = five", "Box: 4 = four", "INBOX: 1 = one", "INBOX: 2 = two", "INBOX: 3 = three"])
+        #expect(
+            try bench.mailbox() == [
+                "Box/Sub: 5 = five", "Box: 4 = four", "INBOX: 1 = one", "INBOX: 2 = two", "INBOX: 3 = three",
+            ])
     }
 
     @Test("A second pass over what has not changed records and reads nothing")
@@ -74,7 +77,8 @@ struct PassTests {
         let changes = transactions.flatMap(\.entry.changes).sorted { $0.item < $1.item }
         #expect(changes.map(\.item) == [one, two])
         #expect(changes.map(\.kinds) == [.moved, [.moved, .flags]])
-        #expect(try bench.mailbox().filter { $0.hasPrefix("Box:") } == ["Box: 1 = one", "Box: 4 = four", "Box: 99 = two"])
+        #expect(
+            try bench.mailbox().filter { $0.hasPrefix("Box:") } == ["Box: 1 = one", "Box: 4 = four", "Box: 99 = two"])
         #expect(try bench.recorded(source).isEmpty)
     }
 
@@ -86,7 +90,9 @@ struct PassTests {
             $0.add("Archive")
         }
         try bench.pass(source)
-        source.change { contents in for number in 0..<40 { contents["Archive"].messages.append(contents.take("\(number)", from: "INBOX")) } }
+        source.change { contents in
+            for number in 0..<40 { contents["Archive"].messages.append(contents.take("\(number)", from: "INBOX")) }
+        }
         let transactions = try bench.recorded(source)
         #expect(transactions.map(\.entry.changes.count) == [40])
         #expect(transactions[0].entry.changes.allSatisfy { $0.kinds == .moved })

@@ -101,7 +101,10 @@ struct ContractTests {
     @Test("A Maildir keeps the contract of a target")
     func target() throws {
         let scratch = Scratch("target")
-        try checkTargetContract(try MaildirTarget(path: scratch.appending("Mail").string))
+        let place = try Location("maildir:" + scratch.appending("Mail").string)
+        let view = try place.view()
+        let target = try place.openTarget()
+        try checkTargetContract(target, view: view, source: try place.openSource())
     }
 
     @Test("A path that is no Maildir, or is not there, is a source that is unavailable")

@@ -36,6 +36,10 @@ public final class MemorySource: Source {
         public var problem: SourceFailure?
         /// Thrown when it is listed.
         public var listFailure: SourceFailure?
+
+        public init(name: [UInt8], path: [[UInt8]], identity: [UInt8], messages: [Message] = []) {
+            (self.name, self.path, self.identity, self.messages) = (name, path, identity, messages)
+        }
     }
 
     public struct Contents: Sendable {

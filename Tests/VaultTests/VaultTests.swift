@@ -109,7 +109,9 @@ struct VaultTests {
         var generator = SeededGenerator(seed: 5)
         let addresses = ["anna@example.org", "annabel@example.org", "bert@example.org"]
         var added: [Account] = []
-        for address in addresses { added.append(try vault.addAccount(address, sources: ["maildir:/x"], using: &generator)) }
+        for address in addresses {
+            added.append(try vault.addAccount(address, sources: ["maildir:/x"], using: &generator))
+        }
         #expect(added.map(\.number.rawValue) == [1, 2, 3])
         #expect(try vault.accounts() == added)
         #expect(try vault.account("anna@example.org") == added[0])
