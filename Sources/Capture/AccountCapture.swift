@@ -297,9 +297,10 @@ private final class Pass {
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
     private func whatReturned(_ state: MessageState) throws -> Change? {
+        guard let folder = folderNames[state.folder], let item = returned?.item(folder: folder, name: state.sourceName)
+        else { return nil }
         let projections = try vault.projections()
-        guard let folder = folderNames[state.folder], let item = returned?.item(folder: folder, name: state.sourceName),
-            let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
+        guard let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
             let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
         else { return nil }
         report.returned += 1

@@ -4,9 +4,11 @@ internal import Connectors
 internal import Events
 internal import Files
 internal import Glibc
+internal import Journal
 internal import Presentation
 internal import Synchronization
 internal import SystemPackage
+internal import TimeLanguage
 internal import Vault
 
 struct DemoCommand: Verb {
