@@ -76,9 +76,17 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// A number; inlinable, so that none but one function is not generic.
+    @inlinable
     public mutating func value(_ number: some BinaryInteger) {
+        value(magnitude: UInt64(number.magnitude), isNegative: number < 0)
+    }
+
+    @usableFromInline
+    mutating func value(magnitude: UInt64, isNegative: Bool) {
         separate()
-        appendNumber(number)
+        if isNegative { bytes.append(UInt8(ascii: "-")) }
+        appendNumber(magnitude)
         needsComma = true
     }
 
@@ -100,9 +108,11 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
         prefix.withUTF8Buffer { bytes.append(contentsOf: $0) }
         digest.withBytes { raw in
-            for byte in raw {
-                bytes.append(hexadecimalDigit(byte >> 4))
-                bytes.append(hexadecimalDigit(byte & 15))
+            let start = bytes.count
+            bytes.append(contentsOf: repeatElement(0, count: 64))
+            for (index, byte) in raw.enumerated() {
+                bytes[start + 2 * index] = hexadecimalDigit(byte >> 4)
+                bytes[start + 2 * index + 1] = hexadecimalDigit(byte & 15)
             }
         }
         bytes.append(UInt8(ascii: "\""))
@@ -113,7 +123,7 @@ public struct JSONWriter: Sendable {
         separate()
         bytes.append(UInt8(ascii: "\""))
         bytes.append(item.kind.letter.asciiValue!)
-        appendNumber(item.number)
+        appendNumber(UInt64(item.number))
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -178,9 +188,8 @@ public struct JSONWriter: Sendable {
         for shift in [12, 8, 4, 0] { bytes.append(hexadecimalDigit(UInt8(truncatingIfNeeded: unit >> shift) & 15)) }
     }
 
-    mutating func appendNumber(_ number: some BinaryInteger) {
-        if number < 0 { bytes.append(UInt8(ascii: "-")) }
-        var rest = UInt64(number.magnitude)
+    mutating func appendNumber(_ number: UInt64) {
+        var rest = number
         var digits: InlineArray<20, UInt8> = .init(repeating: 0)
         var count = 0
         repeat {
@@ -199,7 +208,7 @@ public struct JSONWriter: Sendable {
         let civil = time.civil()
         if civil.year < 0 { bytes.append(UInt8(ascii: "-")) }
         let year = civil.year.magnitude
-        if year > 9999 { appendNumber(year) } else { appendPadded(Int(year), digits: 4) }
+        if year > 9999 { appendNumber(UInt64(year)) } else { appendPadded(Int(year), digits: 4) }
         bytes.append(UInt8(ascii: "-"))
         appendPadded(civil.month, digits: 2)
         bytes.append(UInt8(ascii: "-"))
@@ -216,11 +225,12 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func appendPadded(_ value: Int, digits: Int) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            bytes.append(48 + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
+        let end = bytes.count + digits
+        bytes.append(contentsOf: repeatElement(48, count: digits))
+        var rest = UInt32(truncatingIfNeeded: value)
+        for place in 1...digits {
+            bytes[end - place] = 48 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
     }
 }
