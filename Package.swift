@@ -111,7 +111,9 @@ let package = Package(
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
-        .testTarget(name: "ScenarioTests", dependencies: ["TestKit", "yestermail"]),
+        .testTarget(
+            name: "ScenarioTests",
+            dependencies: ["TestKit", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
     ]
 )
 

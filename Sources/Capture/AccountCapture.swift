@@ -54,6 +54,8 @@ private final class Pass {
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
     private var nextFolder: UInt32 = 0
+    /// What the source calls the folders, by number.
+    private var folderNames: [UInt32: [UInt8]] = [:]
     private var nextMessage: UInt32 = 0
 
     /// Changes of one transaction at most; a burst that is larger becomes several.
@@ -79,6 +81,7 @@ private final class Pass {
 
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
+        for (name, number) in numbers { folderNames[number] = name }
         var comparisons = try compare(folders, numbers, scope, projections)
         // What vanished here may have appeared where had been looked before: look once more, until it stays the same.
         for _ in 0..<Pass.confirmations where comparisons.contains(where: { !$0.vanished.isEmpty }) {
@@ -206,6 +209,8 @@ private final class Pass {
         var doubtful: [(Ingest.Wanted, Ingest.Outcome)] = []
         let mayHaveMoved = comparisons.contains { $0.known > 0 }
         let total = wanted.count
+        let projections = try vault.projections()
+        let returned = total == 0 ? nil : try ReturnedItems(vault, projections, account)
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
@@ -213,8 +218,11 @@ private final class Pass {
                     doubtful.append((wanted, outcome))
                     continue
                 }
-                guard let change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
-                if change.kinds.contains(.created) {
+                guard var change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                if change.kinds.contains(.created), let back = try whatReturned(change, returned, projections) {
+                    change = back
+                }
+                if change.kinds.contains(.created) || change.kinds.contains(.returned) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -231,8 +239,11 @@ private final class Pass {
             var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
             var copies: [JournalEntry] = []
             for (wanted, outcome) in doubtful {
-                guard let change = change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
-                if change.kinds.contains(.created) {
+                guard var change = change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
+                if change.kinds.contains(.created), let back = try whatReturned(change, returned, projections) {
+                    change = back
+                }
+                if change.kinds.contains(.created) || change.kinds.contains(.returned) {
                     copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -287,6 +298,25 @@ private final class Pass {
         defer { nextMessage += 1 }
         report.created += 1
         return Change(ItemID(.message, nextMessage), .created, ItemState(state))
+    }
+
+    /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
+    private func whatReturned(
+        _ change: Change, _ returned: ReturnedItems?, _ projections: OpenProjections
+    ) throws -> Change? {
+        guard let state = change.state.message, let folder = folderNames[state.folder],
+            let item = returned?.item(folder: folder, name: state.sourceName),
+            let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
+            let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
+        else { return nil }
+        nextMessage -= 1
+        report.created -= 1
+        report.returned += 1
+        var kinds: ChangeKinds = .returned
+        if before.folder != state.folder { kinds.insert(.moved) }
+        if before.flags != state.flags { kinds.insert(.flags) }
+        if before.keywords != state.keywords { kinds.insert(.tags) }
+        return Change(item, kinds, ItemState(state))
     }
 
     /// Messages that could not be read before, or that a deep scan reads again.

@@ -101,6 +101,14 @@ public struct ArchiveImport {
                 progress(PassProgress(messages: slice.endIndex, totalMessages: wanted.count, bytes: report.bytes))
             }
         }
+        if !report.unreadable.isEmpty {
+            let fields = report.unreadable.map { Note.Field("message", .text(Array($0.utf8))) }
+            try vault.commit([
+                JournalEntry(
+                    account: account.number, origin: .import, changes: [], note: Note(.unreadable, Array(fields.prefix(1000))))
+            ])
+        }
+        try vault.journal.sealFullSegments()
         return report
     }
 

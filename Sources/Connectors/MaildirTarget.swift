@@ -202,6 +202,15 @@ struct MaildirTargetView: TargetView {
     }
 }
 
+extension MaildirTargetView {
+    /// A base name: one component, with room for `:2,` and flags in 255 bytes.
+    func accepts(name: [UInt8]) -> Bool {
+        (1...200).contains(name.count) && name[0] != UInt8(ascii: ".")
+            && name.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+            && MaildirFileName(parsing: name).base == name
+    }
+}
+
 /// Whether the directory is empty.
 private func isEmptyDirectory(_ path: String) -> Bool {
     guard let directory = opendir(path) else { return false }

@@ -22,6 +22,8 @@ public protocol TargetView: Sendable {
     func list(_ folder: SourceFolder) throws -> any SourceListing
     /// What the folder would be called there. Throws ``TargetFailure`` for one that cannot be.
     func name(of state: FolderState) throws -> [UInt8]
+    /// Whether a message can be called that.
+    func accepts(name: [UInt8]) -> Bool
 }
 
 /// A folder of a ``Target``.

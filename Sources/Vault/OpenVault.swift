@@ -42,8 +42,8 @@ public final class OpenVault: Sendable {
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
 
-    /// Makes an empty vault in `directory`, which must be missing or empty. All of it is made beside and renamed into
-    /// place, so that a crash leaves no half of a vault.
+    /// Makes an empty vault in `directory`, which must be missing or empty. `FORMAT` is written
+    /// last: what a crash leaves before it is no vault, and is refused as a directory that is not empty.
     public static func create(
         _ directory: FilePath, clock: WallClock = .system, using generator: inout some RandomNumberGenerator
     ) throws {
@@ -106,8 +106,8 @@ public final class OpenVault: Sendable {
         }
     }
 
-    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt; where nothing may
-    /// be written, they are as far as they are, and a reader that needs more folds the rest of the journal.
+    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt. Where nothing may
+    /// be written they must be at the journal's head already; a replay does without them.
     public func projections(progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
         try followed.withLock { followed in
             if let open = followed {

@@ -83,12 +83,12 @@ struct ItemDifference {
         guard let after else { return ["deleted"] }
         var words: [String] = []
         if let old = before.state.message, let new = after.state.message {
-            if old.folder != new.folder { words.append("moved") }
+            if old.content != new.content { words.append("content") }
             if old.flags.subtracting(.passed) != new.flags.subtracting(.passed) { words.append("flags") }
             if old.keywords != new.keywords || old.flags.contains(.passed) != new.flags.contains(.passed) {
                 words.append("tags")
             }
-            if old.content != new.content { words.append("content") }
+            if old.folder != new.folder { words.append("moved") }
             if words.isEmpty, old != new { words.append("metadata") }
         } else if let old = before.state.folder, let new = after.state.folder {
             if old.path != new.path { words.append("renamed") }

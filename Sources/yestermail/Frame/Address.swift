@@ -71,10 +71,11 @@ struct AddressPattern {
         (local, domain) = (String(text[..<at]), String(text[text.index(after: at)...]))
     }
 
-    func matches(_ address: Address) -> Bool {
-        AddressPattern.matches(Array(address.local.utf8)[...], Array(local.utf8)[...])
-            && AddressPattern.matches(
-                Array(address.domain.lowercased().utf8)[...], Array(domain.lowercased().utf8)[...])
+    func matches(local part: String) -> Bool { AddressPattern.matches(Array(part.utf8)[...], Array(local.utf8)[...]) }
+
+    /// In any case of letters.
+    func matches(domain part: String) -> Bool {
+        AddressPattern.matches(Array(part.lowercased().utf8)[...], Array(domain.lowercased().utf8)[...])
     }
 
     /// `*` is anything.

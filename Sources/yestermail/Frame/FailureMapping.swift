@@ -19,6 +19,7 @@ extension Failure {
         case let error as JournalError: self.init(journal: error)
         case let error as BlobError: self.init(blob: error)
         case let error as SourceFailure: self.init(source: error)
+        case let error as TargetFailure: self.init(targetFailure: error, "the target cannot be written")
         case let error as ProjectionsUnusable:
             self.init(.damaged, "\(error)", hint: "Make them anew, nothing is lost: yestermail rebuild")
         case let error as DecodingFailure:

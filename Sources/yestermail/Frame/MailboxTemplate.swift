@@ -96,7 +96,7 @@ struct MailboxTemplate {
         guard let pieces = rest.first else {
             guard let local, let domain, MailboxTemplate.isMaildir(path) else { return }
             guard let address = Address(local: local, domain: domain) else { return passedOver(path) }
-            if pattern.matches(address) { found.append(Found(address: address, path: path)) }
+            found.append(Found(address: address, path: path))
             return
         }
         func goOn(_ name: String, _ local: String?, _ domain: String?) {
@@ -111,6 +111,8 @@ struct MailboxTemplate {
                 continue
             }
             guard let match = MailboxTemplate.match(Array(name.utf8)[...], pieces[...], local, domain) else { continue }
+            if let part = match.domain, !pattern.matches(domain: part) { continue }
+            if let part = match.local, !pattern.matches(local: part) { continue }
             // A hostile name must not become somebody's address.
             if let part = match.domain, !Address.isDomain(part) {
                 passedOver(path + "/" + name)

@@ -56,7 +56,6 @@ final class VaultCheck {
     /// Who names a blob first.
     private var wanted: [Digest: Wanted] = [:]
     private var blobsRead = 0
-    private var bytesRead: UInt64 = 0
     private var projectionsCompared = false
 
     private struct Wanted {
@@ -135,55 +134,34 @@ final class VaultCheck {
 
     private func checkBlobs(_ readData: CheckCommand.Percentage?) throws {
         let digests = wanted.keys.sorted()
-        var present: [(digest: Digest, location: BlobLocation)] = []
         for block in digests.blocks(of: 4096) {
             for (digest, location) in zip(block, try vault.blobs.locations(of: block)) {
                 if let location {
                     if let named = wanted[digest], location.size != named.size {
                         report(digest, "the index says \(location.size) bytes, the journal \(named.size)")
                     }
-                    present.append((digest, location))
                 } else {
                     report(digest, "the bytes are missing (\(digest))")
                 }
             }
         }
-        guard let readData else { return }
-        let line = ProgressLine("read data", unit: "messages", options: context.options)
+        let line = ProgressLine(readData == nil ? "check blobs" : "read data", unit: "KiB", options: context.options)
         defer { line.finish() }
-        let chosen = present.filter { VaultCheck.isChosen($0.digest, readData.value) }
-            .sorted { $0.location < $1.location }
-        let reader = vault.blobs.reader()
-        for (index, blob) in chosen.enumerated() {
-            do {
-                try reader.stream(blob.digest) { bytesRead += UInt64($0.byteCount) }
-                blobsRead += 1
-            } catch let error as BlobError {
-                switch error {
-                case .damaged(_, let pack, let offset, let reason):
-                    report(
-                        blob.digest, reason, file: VaultCheck.packName(error) ?? "blobs pack \(pack)",
-                        Int(clamping: offset))
-                default: report(blob.digest, "\(error)")
+        var options = BlobCheckOptions()
+        options.dataFraction = (readData?.value ?? 0) / 100
+        options.seed = UInt64(bitPattern: context.now.rawValue)
+        let summary = try vault.blobs.check(
+            options,
+            report: { finding in
+                let (file, offset) = ("blobs/" + finding.pack, Int(clamping: finding.offset))
+                let named = finding.digests.filter { self.wanted[$0] != nil }
+                for digest in named { self.report(digest, finding.reason, file: file, offset) }
+                if named.isEmpty {
+                    self.findings.append(
+                        CheckFinding(part: .blobs, file: file, offset: offset, problem: finding.reason))
                 }
-            }
-            line.update(index + 1, of: chosen.count, bytes: bytesRead)
-        }
-    }
-
-    /// The path in front of an error's text, which knows how packs are called.
-    private static func packName(_ error: BlobError) -> String? {
-        let text = "\(error)"
-        guard let end = text.firstRange(of: " is damaged") else { return nil }
-        return "blobs/" + text[..<end.lowerBound]
-    }
-
-    /// The same blobs whenever the same part is asked for; another part needs another percentage.
-    private static func isChosen(_ digest: Digest, _ percent: Double) -> Bool {
-        let number = digest.withBytes {
-            UInt32($0[28]) << 24 | UInt32($0[29]) << 16 | UInt32($0[30]) << 8 | UInt32($0[31])
-        }
-        return Double(number) <= Double(UInt32.max) * percent / 100
+            }, progress: { line.update(Int(clamping: $0 >> 10), of: Int(clamping: $1 >> 10), bytes: $0) })
+        blobsRead = summary.verifiedBlobs
     }
 
     private func report(_ digest: Digest, _ problem: String, file: String = "blobs/index", _ offset: Int? = nil) {
@@ -242,7 +220,7 @@ final class VaultCheck {
     func summary(took: Int64) -> String {
         var text =
             "Checked \(Quantity.count(transactions, "transaction")) in both copies of the journal, \(Quantity.count(wanted.count, "message"))"
-        if blobsRead > 0 { text += " (\(Quantity.count(blobsRead)) of them read, \(Quantity.bytes(bytesRead)))" }
+        if blobsRead > 0 { text += " (\(Quantity.count(blobsRead)) blobs read and hashed)" }
         if projectionsCompared { text += " and the projections" }
         text += " in \(Quantity.duration(microseconds: took)): "
         return text
@@ -261,8 +239,6 @@ final class VaultCheck {
         json.value(wanted.count)
         json.key("blobs_read")
         json.value(blobsRead)
-        json.key("bytes_read")
-        json.value(bytesRead)
         json.key("projections_compared")
         json.value(projectionsCompared)
         json.key("findings")

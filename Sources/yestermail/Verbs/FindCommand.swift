@@ -44,7 +44,6 @@ struct FindCommand: Verb {
             vault, projections, account, try context.point(at, landmarks, vault, echo: .lines))
         let found = try matches(query, view, context)
         guard !found.isEmpty else {
-            if context.isJSON { throw ExitStatus(.notFound) }
             throw Failure(
                 .notFound, "nothing matches",
                 hint: ever || query.mentionsDeleted ? nil : "--ever searches what has been deleted or changed too")

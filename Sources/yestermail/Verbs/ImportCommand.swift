@@ -21,7 +21,8 @@ struct ImportCommand: Verb {
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
     @Argument(help: "The archive.", completion: .file()) var path: String
-    @Option(help: ArgumentHelp("mbox, maildir or eml. Default: found out.", valueName: "format")) var format: Choice<ArchiveFormat>?
+    @Option(help: ArgumentHelp("mbox, maildir or eml. Default: found out.", valueName: "format")) var format:
+        Choice<ArchiveFormat>?
     @Option(help: ArgumentHelp("Below this folder.", valueName: "folder")) var into: String?
 
     func run(_ context: CommandContext) throws {

@@ -62,7 +62,9 @@ struct OperationShowCommand: Verb {
         try output.line("began      \(context.text(found.beganTime)) (\(found.began))")
         try output.line("outcome    \(TerminalText.safe(found.outcomeText))")
         for field in ["restored", "merged", "skipped", "removed", "unrestored", "bytes"] {
-            if let number = found.outcome?.number(field), number > 0 { try output.line("\(field)  \(Quantity.count(Int(number)))") }
+            if let number = found.outcome?.number(field), number > 0 {
+                try output.line("\(field)  \(Quantity.count(Int(number)))")
+            }
         }
     }
 }

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import Connectors
 internal import Events
 internal import Journal
-internal import TimeLanguage
 internal import Presentation
 internal import Restore
+internal import TimeLanguage
 internal import Vault
 
 struct RestoreCommand: ParsableCommand {
@@ -143,7 +143,8 @@ struct RestoreUndeleteCommand: Verb {
         name: .customLong("to"), help: ArgumentHelp("Deleted until then. Default: now.", valueName: "time"))
     var end: String?
     @Option(help: ArgumentHelp("Into this folder instead of the original ones.", valueName: "folder")) var into: String?
-    @Option(help: ArgumentHelp("Another account of the vault, or maildir:PATH.", valueName: "target")) var target: String?
+    @Option(help: ArgumentHelp("Another account of the vault, or maildir:PATH.", valueName: "target")) var target:
+        String?
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
 
     func run(_ context: CommandContext) throws {
@@ -264,7 +265,9 @@ struct RestoreAnswer {
     func plan(_ plan: RestorePlan) throws {
         if context.isJSON { return try planJSON(plan) }
         let output = context.output
-        try output.line("Plan: as of \(context.text(point.time)) (\(point.transaction)), to \(TerminalText.safe("\(plan.request.target)"))")
+        try output.line(
+            "Plan: as of \(context.text(point.time)) (\(point.transaction)), to \(TerminalText.safe("\(plan.request.target)"))"
+        )
         var table = TextTable([.init("", .left), .init("", .right), .init("", .left)])
         func row(_ what: String, _ count: Int, _ more: String = "") {
             if count > 0 { table.addRow([what, Quantity.count(count), more]) }
@@ -278,7 +281,9 @@ struct RestoreAnswer {
         row("cannot be restored", plan.unrestored.count)
         for line in table.lines() where !line.allSatisfy({ $0 == " " }) { try output.line("  " + line) }
         for step in plan.steps.prefix(context.options.verbose ? .max : 0) {
-            try output.line("  \(verb(step.action)) \(step.item?.description ?? "-") in \(TerminalText.safe(plan.folders[step.folder].state.joinedPath)): \(TerminalText.safe(step.name))")
+            try output.line(
+                "  \(verb(step.action)) \(step.item?.description ?? "-") in \(TerminalText.safe(plan.folders[step.folder].state.joinedPath)): \(TerminalText.safe(step.name))"
+            )
         }
         try details(plan.conflicts, plan.unrestored)
         let nothing = plan.steps.isEmpty && plan.newFolders == 0 && plan.subscriptions == nil
@@ -304,9 +309,13 @@ struct RestoreAnswer {
         for conflict in conflicts.prefix(limit) {
             try context.output.line("  \(conflict.item) \(TerminalText.safe(conflict.why))")
         }
-        if conflicts.count > limit { try context.output.line("  … and \(Quantity.count(conflicts.count - limit)) more (--verbose names them)") }
+        if conflicts.count > limit {
+            try context.output.line("  … and \(Quantity.count(conflicts.count - limit)) more (--verbose names them)")
+        }
         for lost in unrestored {
-            try context.output.line("  not restored: \(lost.item?.description ?? "-") \(lost.cause.rawValue): \(TerminalText.safe(lost.detail))")
+            try context.output.line(
+                "  not restored: \(lost.item?.description ?? "-") \(lost.cause.rawValue): \(TerminalText.safe(lost.detail))"
+            )
         }
     }
 
@@ -319,7 +328,8 @@ struct RestoreAnswer {
             json.key("target")
             json.value(plan.request.target.description)
             for (name, count) in [
-                ("folders_created", plan.newFolders), ("deliver", plan.count(.deliver)), ("flags", plan.count(.setFlags)),
+                ("folders_created", plan.newFolders), ("deliver", plan.count(.deliver)),
+                ("flags", plan.count(.setFlags)),
                 ("remove", plan.count(.remove)), ("skipped", plan.skipped),
             ] {
                 json.key(text: name)
@@ -392,7 +402,8 @@ struct RestoreAnswer {
             ]
             if report.removed > 0 { parts.append("\(Quantity.count(report.removed)) removed") }
             try output.line(
-                "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))")
+                "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"
+            )
             try details(plan.conflicts, report.unrestored)
             for loss in report.losses { try output.line("  not kept: \(TerminalText.safe(loss))") }
             try output.line("Operation \(report.operation). Take it back: yestermail undo \(report.operation)")

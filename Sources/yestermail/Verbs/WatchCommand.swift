@@ -61,7 +61,9 @@ struct WatchCommand: Verb {
         if let signal = Termination.requestedSignal { throw ExitStatus(signal == 2 ? .interrupted : .terminated) }
     }
 
-    private func print(_ event: RealtimeScanner<MaildirSource>.Event, _ accounts: [Account], _ context: CommandContext) throws {
+    private func print(_ event: RealtimeScanner<MaildirSource>.Event, _ accounts: [Account], _ context: CommandContext)
+        throws
+    {
         switch event {
         case .ready:
             if context.isJSON {
@@ -132,7 +134,8 @@ struct WatchCommand: Verb {
                 json.endObject()
             }
         } else {
-            let text = counts.map { "\(Quantity.count($0.1)) \($0.0.replacing("_", with: " "))" }.joined(separator: ", ")
+            let text = counts.map { "\(Quantity.count($0.1)) \($0.0.replacing("_", with: " "))" }.joined(
+                separator: ", ")
             try context.output.line(
                 "\(context.text(WallClock.system.now()))  \(TerminalText.safe(account.state.address))  \(text)")
         }
