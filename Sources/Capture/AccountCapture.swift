@@ -53,6 +53,7 @@ private final class Pass {
     private let deep: Bool
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
+    private var returned: ReturnedItems?
     private var nextFolder: UInt32 = 0
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
@@ -209,8 +210,7 @@ private final class Pass {
         var doubtful: [(Ingest.Wanted, Ingest.Outcome)] = []
         let mayHaveMoved = comparisons.contains { $0.known > 0 }
         let total = wanted.count
-        let projections = try vault.projections()
-        let returned = total == 0 ? nil : try ReturnedItems(vault, projections, account)
+        if total > 0 { returned = try ReturnedItems(vault, try vault.projections(), account) }
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
@@ -218,11 +218,8 @@ private final class Pass {
                     doubtful.append((wanted, outcome))
                     continue
                 }
-                guard var change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
-                if change.kinds.contains(.created), let back = try whatReturned(change, returned, projections) {
-                    change = back
-                }
-                if change.kinds.contains(.created) || change.kinds.contains(.returned) {
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -239,11 +236,8 @@ private final class Pass {
             var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
             var copies: [JournalEntry] = []
             for (wanted, outcome) in doubtful {
-                guard var change = change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
-                if change.kinds.contains(.created), let back = try whatReturned(change, returned, projections) {
-                    change = back
-                }
-                if change.kinds.contains(.created) || change.kinds.contains(.returned) {
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -267,7 +261,7 @@ private final class Pass {
     private func change(
         _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
         _ matcher: inout VanishedMatcher
-    ) -> Change? {
+    ) throws -> Change? {
         let position = Int(wanted.position)
         var state = MessageState(
             folder: comparison.folder, content: .unreadable(0), internalDate: Timestamp(rawValue: 0),
@@ -294,6 +288,7 @@ private final class Pass {
                 }
                 return Change(ItemID(.message, before.number), kinds, ItemState(state))
             }
+            if let back = try whatReturned(state) { return back }
         }
         defer { nextMessage += 1 }
         report.created += 1
@@ -301,16 +296,13 @@ private final class Pass {
     }
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
-    private func whatReturned(
-        _ change: Change, _ returned: ReturnedItems?, _ projections: OpenProjections
-    ) throws -> Change? {
-        guard let state = change.state.message, let folder = folderNames[state.folder],
-            let item = returned?.item(folder: folder, name: state.sourceName),
-            let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
+    private func whatReturned(_ state: MessageState) throws -> Change? {
+        guard let folder = folderNames[state.folder], let item = returned?.item(folder: folder, name: state.sourceName)
+        else { return nil }
+        let projections = try vault.projections()
+        guard let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
             let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
         else { return nil }
-        nextMessage -= 1
-        report.created -= 1
         report.returned += 1
         var kinds: ChangeKinds = .returned
         if before.folder != state.folder { kinds.insert(.moved) }
