@@ -165,48 +165,70 @@ public final class BlobEncoder {
     // MARK: Small messages
 
     private func encodeGathered() throws {
-        let gathered = gathered
         guard !gatheredEnds.isEmpty else { return }
         defer {
-            gathered.removeAll()
+            self.gathered.removeAll()
             gatheredEnds.removeAll(keepingCapacity: true)
             places.removeAll(keepingCapacity: true)
         }
-        var begin = 0
-        let items = gatheredEnds.map { end in
-            defer { begin = end }
-            return DigestBatch.Item(isSecond: false, start: begin, count: end - begin)
-        }
-        let names = DigestBatch.digests(items, gathered.bytes, gathered.bytes)
-        let known = try store.known(names, .messages)
+        let gathered = gathered
+        let staging = splitter.staging
+        // Split before it is known what is new: messages and parts are then hashed side by side, and there are enough of them.
         splitter.reset()
-        var drafts: [(number: Int, operations: Range<Int>, begin: Int)] = []
-        begin = 0
-        for (number, end) in gatheredEnds.enumerated() {
-            defer { begin = end }
-            let isNew = !known[number] && newMessages.insert(names[number]).inserted
-            messages[places[number]] = EncodedMessage(
-                digest: names[number], size: UInt64(end - begin), isNew: isNew)
-            guard isNew else { continue }
-            let first = splitter.operations.count
-            let offset = begin
+        var drafts: [Draft] = []
+        drafts.reserveCapacity(gatheredEnds.count)
+        var begin = 0
+        for end in gatheredEnds {
+            let (firstOperation, firstPart, offset) = (splitter.operations.count, splitter.parts.count, begin)
             _ = try splitter.take(gathered.bytes(begin, end - begin), isLast: true) { start, count in
                 splitter.add(literal: offset + start, count)
             }
-            drafts.append((number, first..<splitter.operations.count, begin))
+            drafts.append(
+                Draft(
+                    start: begin, count: end - begin, operations: firstOperation..<splitter.operations.count,
+                    parts: firstPart..<splitter.parts.count))
+            begin = end
         }
-        try storeParts(window: gathered.bytes)
+        let parts = splitter.parts
+        var items = drafts.map { DigestBatch.Item(isSecond: false, start: $0.start, count: $0.count) }
+        items += parts.map { DigestBatch.Item(isSecond: $0.isDecoded, start: $0.start, count: $0.count) }
+        let names = DigestBatch.digests(items, gathered.bytes, staging.bytes)
+        let known = try store.known(Array(names[..<drafts.count]), .messages)
+        let partNames = Array(names[drafts.count...])
+        let knownParts = parts.isEmpty ? [] : try store.known(partNames, .parts)
+        digests = partNames
+        var text = 0
+        for (number, draft) in drafts.enumerated() {
+            let isNew = !known[number] && newMessages.insert(names[number]).inserted
+            messages[places[number]] = EncodedMessage(digest: names[number], size: UInt64(draft.count), isNew: isNew)
+            drafts[number].isNew = isNew
+            guard isNew else { continue }
+            text += frames.textLength(splitter.operations[draft.operations])
+            for part in draft.parts where !knownParts[part] && newParts.insert(partNames[part]).inserted {
+                let bytes = (parts[part].start, parts[part].count)
+                try frames.addPart(
+                    partNames[part],
+                    parts[part].isDecoded ? staging.bytes(bytes.0, bytes.1) : gathered.bytes(bytes.0, bytes.1))
+            }
+        }
+        splitter.partsAreStored()
         // A part stands before the first text that needs it: recovery takes a prefix.
         try frames.endParts()
-        var text = 0
-        for draft in drafts { text += frames.textLength(splitter.operations[draft.operations]) }
         frames.willAddText(text)
-        for draft in drafts {
-            let name = names[draft.number]
+        for (number, draft) in drafts.enumerated() where draft.isNew {
             try frames.addText(
-                name, size: messages[places[draft.number]].size, splitter.operations[draft.operations], digests,
+                names[number], size: UInt64(draft.count), splitter.operations[draft.operations], digests,
                 literals: gathered.bytes)
         }
+    }
+
+    /// A gathered message, split.
+    private struct Draft {
+        let start: Int
+        let count: Int
+        let operations: Range<Int>
+        let parts: Range<Int>
+        var isNew = false
     }
 
     // MARK: Large messages

@@ -47,6 +47,8 @@ internal import Synchronization
         }
         var environment = Environment.Options()
         environment.readOnly = readOnly
+        // LMDB wants to write its lock file even to read; where nobody can write, there is no writer to be told either.
+        environment.withoutLock = unsafe readOnly && access(path + "/index", W_OK) != 0
         self.path = path
         self.vault = vault
         self.options = options

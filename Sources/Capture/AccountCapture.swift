@@ -32,7 +32,15 @@ public final class AccountCapture {
         progress: @escaping (PassProgress) -> Void = { _ in }
     ) throws -> PassReport {
         let pass = Pass(self, origin: origin, deep: deep, progress: progress)
-        return try pass.run(scope)
+        do {
+            return try pass.run(scope)
+        } catch let failure as SourceFailure {
+            let address = account.state.address
+            if case .unavailable(let why) = failure {
+                throw Failure(.unreachable, "the source of \(address) cannot be reached: \(why)")
+            }
+            throw Failure(.sourceDamaged, "the source of \(address) cannot be read: \(failure)")
+        }
     }
 }
 
@@ -45,7 +53,10 @@ private final class Pass {
     private let deep: Bool
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
+    private var returned: ReturnedItems?
     private var nextFolder: UInt32 = 0
+    /// What the source calls the folders, by number.
+    private var folderNames: [UInt32: [UInt8]] = [:]
     private var nextMessage: UInt32 = 0
 
     /// Changes of one transaction at most; a burst that is larger becomes several.
@@ -71,6 +82,7 @@ private final class Pass {
 
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
+        for (name, number) in numbers { folderNames[number] = name }
         var comparisons = try compare(folders, numbers, scope, projections)
         // What vanished here may have appeared where had been looked before: look once more, until it stays the same.
         for _ in 0..<Pass.confirmations where comparisons.contains(where: { !$0.vanished.isEmpty }) {
@@ -80,7 +92,7 @@ private final class Pass {
             if isSame { break }
         }
         try commit(structure)
-        try store(comparisons, folders)
+        try store(comparisons, folders) { try self.compare(folders, numbers, scope, projections) }
         return report
     }
 
@@ -105,11 +117,13 @@ private final class Pass {
                 !$0.before.sourceIdentity.isEmpty && $0.before.sourceIdentity != $0.source.identity
             })
         else { return }
-        for pair in folders.pairs where pair.source.problem == nil {
-            if try capture.source.list(pair.source).count > 0 { return }
-        }
-        for folder in folders.created where folder.problem == nil {
-            if try capture.source.list(folder).count > 0 { return }
+        for folder in folders.pairs.map(\.source) + folders.created where folder.problem == nil {
+            do {
+                if try capture.source.list(folder).count > 0 { return }
+            } catch SourceFailure.unreadable {
+                // It says nothing, so not that there is a message either.
+                continue
+            }
         }
         throw Failure(
             .refused,
@@ -183,7 +197,9 @@ private final class Pass {
     }
 
     /// Reads what is new, tells what was moved from what is new, and records all of it.
-    private func store(_ comparisons: [MessageComparison], _ folders: FolderComparison) throws {
+    private func store(
+        _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
+    ) throws {
         var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
@@ -191,12 +207,19 @@ private final class Pass {
             wanted += comparison.new.map { Ingest.Wanted(comparison: index, position: $0) }
         }
         var moved: [Change] = []
+        var doubtful: [(Ingest.Wanted, Ingest.Outcome)] = []
+        let mayHaveMoved = comparisons.contains { $0.known > 0 }
         let total = wanted.count
+        if total > 0 { returned = try ReturnedItems(vault, try vault.projections(), account) }
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
-                guard let change = change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
-                if change.kinds.contains(.created) {
+                if mayHaveMoved, case .stored(let digest, _, _, isNew: false) = outcome, !matcher.has(digest) {
+                    doubtful.append((wanted, outcome))
+                    continue
+                }
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {
                     moved.append(change)
@@ -206,11 +229,30 @@ private final class Pass {
             progress(
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
+        if !doubtful.isEmpty {
+            // The vault has these bytes: copies, or messages that came here when their old folder had been listed. Only
+            // another look tells them apart; what it misses besides is the next pass's matter.
+            let known = Set(comparisons.flatMap(\.vanished).map(\.number))
+            var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
+            var copies: [JournalEntry] = []
+            for (wanted, outcome) in doubtful {
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
+                if !change.kinds.isDisjoint(with: [.created, .returned]) {
+                    copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
+                } else {
+                    moved.append(change)
+                }
+            }
+            report.recorded(try vault.commit(copies))
+        }
         report.moved += moved.count
         try commit(moved)
+        let movedItems = Set(moved.map(\.item))
         for comparison in comparisons {
-            report.changed += comparison.changed.count
-            try commit(comparison.changed)
+            // What moved since it was compared has its new flags from its new place.
+            let changed = comparison.changed.filter { !movedItems.contains($0.item) }
+            report.changed += changed.count
+            try commit(changed)
         }
         try recordDeletions(comparisons, folders, matcher)
     }
@@ -219,7 +261,7 @@ private final class Pass {
     private func change(
         _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
         _ matcher: inout VanishedMatcher
-    ) -> Change? {
+    ) throws -> Change? {
         let position = Int(wanted.position)
         var state = MessageState(
             folder: comparison.folder, content: .unreadable(0), internalDate: Timestamp(rawValue: 0),
@@ -232,7 +274,7 @@ private final class Pass {
         case .unreadable(let code, let what):
             report.unreadable.append(what)
             state.content = .unreadable(code)
-        case .stored(let digest, let size, let date):
+        case .stored(let digest, let size, let date, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
             state.internalDate = date
@@ -246,10 +288,27 @@ private final class Pass {
                 }
                 return Change(ItemID(.message, before.number), kinds, ItemState(state))
             }
+            if let back = try whatReturned(state) { return back }
         }
         defer { nextMessage += 1 }
         report.created += 1
         return Change(ItemID(.message, nextMessage), .created, ItemState(state))
+    }
+
+    /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
+    private func whatReturned(_ state: MessageState) throws -> Change? {
+        guard let folder = folderNames[state.folder], let item = returned?.item(folder: folder, name: state.sourceName)
+        else { return nil }
+        let projections = try vault.projections()
+        guard let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
+            let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
+        else { return nil }
+        report.returned += 1
+        var kinds: ChangeKinds = .returned
+        if before.folder != state.folder { kinds.insert(.moved) }
+        if before.flags != state.flags { kinds.insert(.flags) }
+        if before.keywords != state.keywords { kinds.insert(.tags) }
+        return Change(item, kinds, ItemState(state))
     }
 
     /// Messages that could not be read before, or that a deep scan reads again.
@@ -271,7 +330,7 @@ private final class Pass {
                 // What vanished meanwhile is the next pass's matter.
                 case .vanished: break
                 case .unreadable(_, let what): report.unreadable.append(what)
-                case .stored(let digest, let size, let date):
+                case .stored(let digest, let size, let date, _):
                     report.bytes += size
                     if state.digest != digest { kinds.insert(.content) }
                     if state.internalDate != date { kinds.insert(.metadata) }

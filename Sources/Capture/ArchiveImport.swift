@@ -78,7 +78,7 @@ public struct ArchiveImport {
                     switch outcome {
                     case .vanished: report.unreadable.append("a message vanished while it was read")
                     case .unreadable(_, let why): report.unreadable.append(why)
-                    case .stored(let digest, let size, let date):
+                    case .stored(let digest, let size, let date, _):
                         if let copies = there[digest], copies > 0 {
                             there[digest] = copies - 1
                             report.skipped += 1
@@ -101,6 +101,14 @@ public struct ArchiveImport {
                 progress(PassProgress(messages: slice.endIndex, totalMessages: wanted.count, bytes: report.bytes))
             }
         }
+        if !report.unreadable.isEmpty {
+            let fields = report.unreadable.map { Note.Field("message", .text(Array($0.utf8))) }
+            try vault.commit([
+                JournalEntry(
+                    account: account.number, origin: .import, changes: [], note: Note(.unreadable, Array(fields.prefix(1000))))
+            ])
+        }
+        try vault.journal.sealFullSegments()
         return report
     }
 

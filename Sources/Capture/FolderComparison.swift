@@ -42,8 +42,9 @@ struct FolderComparison: Hashable, Sendable {
         var unmatched: [SourceFolder] = []
         let byName = Dictionary(known.map { ($0.state.sourceName, $0) }, uniquingKeysWith: { first, _ in first })
         // A Maildir that was copied to another disk has new inodes everywhere: then names say what is the same.
+        // At least one name must be left: where none is, all folders were renamed, and identities say what is the same.
         let hasMoved =
-            !listed.isEmpty
+            listed.contains { byName[$0.name] != nil }
             && listed.allSatisfy { folder in
                 folder.identity.isEmpty
                     || byName[folder.name].map { $0.state.sourceIdentity != folder.identity } ?? true

@@ -17,7 +17,8 @@ struct Ingest {
 
     /// What became of it.
     enum Outcome: Sendable {
-        case stored(Digest, size: UInt64, internalDate: Timestamp)
+        /// `isNew`: the vault had no such bytes before.
+        case stored(Digest, size: UInt64, internalDate: Timestamp, isNew: Bool)
         case vanished
         case unreadable(UInt32, String)
     }
@@ -96,7 +97,8 @@ struct Ingest {
             func close(_ batch: EncodedBatch) {
                 batches.append(batch)
                 for (message, place) in zip(batch.messages, open) {
-                    outcomes[place.index] = .stored(message.digest, size: message.size, internalDate: place.date)
+                    outcomes[place.index] = .stored(
+                        message.digest, size: message.size, internalDate: place.date, isNew: message.isNew)
                 }
                 open.removeFirst(batch.messages.count)
             }

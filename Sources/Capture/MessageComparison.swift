@@ -14,6 +14,8 @@ struct VanishedMessage: Sendable {
 struct MessageComparison: Sendable {
     let folder: UInt32
     let listing: any SourceListing
+    /// How many messages the vault has there.
+    var known = 0
     /// Positions of the listing the vault does not know.
     var new: [Int32] = []
     var vanished: [VanishedMessage] = []
@@ -56,6 +58,7 @@ struct MessageComparison: Sendable {
     }
 
     private mutating func compareOne(_ number: UInt32, _ state: MessageState, _ seen: inout [Bool], deep: Bool) {
+        known += 1
         guard let position = listing.position(state.sourceName), !seen[position] else {
             vanished.append(VanishedMessage(number: number, state: state))
             return

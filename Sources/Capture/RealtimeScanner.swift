@@ -1,6 +1,7 @@
 public import Connectors
 internal import Events
 internal import Files
+internal import Journal
 internal import Projections
 public import Vault
 
@@ -73,6 +74,7 @@ public struct RealtimeScanner<S: WatchableSource> {
             if now.rawValue - lastSweep.rawValue >= Int64(options.sweepMilliseconds) * 1_000 {
                 lastSweep = now
                 for index in pending.indices { pending[index] = .everything }
+                try vault.journal.sealFullSegments()
             }
             if now.rawValue - lastHeartbeat.rawValue >= 5_000_000 {
                 lastHeartbeat = now

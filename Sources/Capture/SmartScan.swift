@@ -41,12 +41,23 @@ public struct SmartScan {
             ])
             throw error
         }
-        try vault.commit(([gap, completed(report, began)] as [Note?]).compactMap { $0 }.map { entry($0) })
+        try vault.commit(
+            ([gap, unlisted(report), completed(report, began)] as [Note?]).compactMap { $0 }.map { entry($0) })
+        try vault.journal.sealFullSegments()
+        // Who looks next finds the projections at the journal's head.
+        _ = try vault.projections()
         return report
     }
 
     private func entry(_ note: Note) -> JournalEntry {
         JournalEntry(account: account.number, origin: .scan, changes: [], note: note)
+    }
+
+    /// Folders that could not be listed are named in the journal too (`Specs/Invariants.md`, 6); unreadable messages are
+    /// items.
+    private func unlisted(_ report: PassReport) -> Note? {
+        guard !report.unlistable.isEmpty else { return nil }
+        return Note(.unreadable, report.unlistable.map { .init("folder", .text(Array($0.utf8))) })
     }
 
     private func note(_ kind: Note.Kind, from: Timestamp, to: Timestamp) -> Note {

@@ -16,6 +16,9 @@ struct VanishedMatcher: Sendable {
         }
     }
 
+    /// Whether one with those bytes has vanished.
+    func has(_ digest: Digest) -> Bool { byDigest[digest] != nil }
+
     /// The vanished message with those bytes: rather one with that name, then one of that folder, then the first.
     mutating func take(_ digest: Digest, name: [UInt8], folder: UInt32) -> VanishedMessage? {
         guard var candidates = byDigest[digest], !candidates.isEmpty else { return nil }

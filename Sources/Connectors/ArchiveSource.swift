@@ -158,7 +158,9 @@ private final class SpooledReader: SourceMessageReader {
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let count = fread(buffer.baseAddress, 1, buffer.count, file)
-        guard count > 0 || ferror(file) == 0 else { throw SourceFailure.unreadable(code: UInt32(EIO), "a spooled message") }
+        guard count > 0 || ferror(file) == 0 else {
+            throw SourceFailure.unreadable(code: UInt32(EIO), "a spooled message")
+        }
         return count
     }
 }
@@ -234,7 +236,8 @@ private final class EmlMessage: SourceMessage, SourceMessageReader {
         }
         guard descriptor >= 0 else {
             if errno == ENOENT { throw SourceFailure.vanished(self.path) }
-            throw SourceFailure.unreadable(code: UInt32(bitPattern: errno), "\(self.path): \(String(cString: strerror(errno)))")
+            throw SourceFailure.unreadable(
+                code: UInt32(bitPattern: errno), "\(self.path): \(String(cString: strerror(errno)))")
         }
         var found = stat()
         guard fstat(descriptor, &found) == 0, found.st_mode & S_IFMT == S_IFREG else {

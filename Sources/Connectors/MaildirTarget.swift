@@ -66,6 +66,8 @@ private final class MaildirTargetFolderWriter: TargetFolder {
     private let maildir: Maildir
     /// Where messages were when last looked for.
     private var listing: MaildirListing?
+    /// The base names there, once one has been asked for: two files of one base name would be one message to everybody.
+    private var names: Set<[UInt8]>?
 
     init(_ folder: MaildirTargetFolder, in maildir: Maildir) {
         self.folder = folder
@@ -75,6 +77,7 @@ private final class MaildirTargetFolderWriter: TargetFolder {
     func deliver(
         _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
     ) throws -> (name: [UInt8], lostKeywords: [[UInt8]]) {
+        if let name = message.name, try isTaken(name) { throw TargetFailure.exists }
         let (flags, lost) = try maildirFlags(message.flags, message.keywords)
         do {
             let delivery = try folder.begin(
@@ -87,8 +90,22 @@ private final class MaildirTargetFolderWriter: TargetFolder {
                 do throws(MaildirError) { try delivery.write(Span(_bytes: bytes)) } catch { throw TargetFailure(error) }
             }
             let (_, name) = try delivery.finish()
-            return (MaildirFileName(parsing: name).base, lost)
+            let base = MaildirFileName(parsing: name).base
+            names?.insert(base)
+            return (base, lost)
         } catch let error as MaildirError {
+            throw TargetFailure(error)
+        }
+    }
+
+    private func isTaken(_ name: [UInt8]) throws -> Bool {
+        if let names { return names.contains(name) }
+        do throws(MaildirError) {
+            let listed = try maildir.open(rawName: folder.rawName).list()
+            let found = Set((0..<listed.count).map { Array(listed.baseName(at: $0)) })
+            names = found
+            return found.contains(name)
+        } catch {
             throw TargetFailure(error)
         }
     }
@@ -182,6 +199,15 @@ struct MaildirTargetView: TargetView {
         } catch {
             throw TargetFailure(error)
         }
+    }
+}
+
+extension MaildirTargetView {
+    /// A base name: one component, with room for `:2,` and flags in 255 bytes.
+    func accepts(name: [UInt8]) -> Bool {
+        (1...200).contains(name.count) && name[0] != UInt8(ascii: ".")
+            && name.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+            && MaildirFileName(parsing: name).base == name
     }
 }
 

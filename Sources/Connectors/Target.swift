@@ -22,6 +22,8 @@ public protocol TargetView: Sendable {
     func list(_ folder: SourceFolder) throws -> any SourceListing
     /// What the folder would be called there. Throws ``TargetFailure`` for one that cannot be.
     func name(of state: FolderState) throws -> [UInt8]
+    /// Whether a message can be called that.
+    func accepts(name: [UInt8]) -> Bool
 }
 
 /// A folder of a ``Target``.
@@ -39,7 +41,8 @@ public protocol TargetFolder: AnyObject {
 
 /// A message to be delivered.
 public struct Delivery: Hashable, Sendable {
-    /// What it should be called; another name is chosen where this one is not possible. Nil: any.
+    /// What it should be called: ``TargetFailure/exists`` where something of that name is there, under whatever flags, and
+    /// ``TargetFailure/refused(_:)`` where the target cannot have such a name. Nil: any.
     public var name: [UInt8]?
     public var flags: MessageFlags
     public var keywords: [[UInt8]]

@@ -40,8 +40,8 @@ public struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertibl
 
 /// Reads numbers and byte strings one after another; never past the end, and never aligned.
 public struct ByteReader: ~Escapable {
-    private var rest: RawSpan
-    private let total: Int
+    @usableFromInline var rest: RawSpan
+    @usableFromInline let total: Int
 
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) {
@@ -49,11 +49,12 @@ public struct ByteReader: ~Escapable {
         total = bytes.byteCount
     }
 
-    public var offset: Int { total - rest.byteCount }
+    @inlinable public var offset: Int { total - rest.byteCount }
     public var remaining: Int { rest.byteCount }
 
     /// A big-endian integer.
     @_lifetime(self: copy self)
+    @inlinable
     @inline(__always)
     public mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         _: Value.Type = Value.self
@@ -69,6 +70,7 @@ public struct ByteReader: ~Escapable {
 
     /// A number in LEB128: seven bits a byte, low ones first, at most ten bytes.
     @_lifetime(self: copy self)
+    @inlinable
     @inline(__always)
     public mutating func varint() throws(DecodingFailure) -> UInt64 {
         let first: UInt8 = try integer()
@@ -77,7 +79,8 @@ public struct ByteReader: ~Escapable {
     }
 
     @_lifetime(self: copy self)
-    private mutating func longVarint(_ first: UInt8) throws(DecodingFailure) -> UInt64 {
+    @usableFromInline
+    mutating func longVarint(_ first: UInt8) throws(DecodingFailure) -> UInt64 {
         var value = UInt64(first & 0x7F)
         var shift: UInt64 = 7
         while true {
@@ -91,6 +94,7 @@ public struct ByteReader: ~Escapable {
 
     /// A varint that must fit 32 bits.
     @_lifetime(self: copy self)
+    @inlinable
     @inline(__always)
     public mutating func varint32() throws(DecodingFailure) -> UInt32 {
         guard let value = UInt32(exactly: try varint()) else {
@@ -101,6 +105,7 @@ public struct ByteReader: ~Escapable {
 
     /// A varint that counts bytes still to come.
     @_lifetime(self: copy self)
+    @inlinable
     @inline(__always)
     public mutating func count() throws(DecodingFailure) -> Int {
         let value = try varint()
@@ -114,6 +119,7 @@ public struct ByteReader: ~Escapable {
     /// The next `count` bytes, lent.
     @_lifetime(copy self)
     @_lifetime(self: copy self)
+    @inlinable
     @inline(__always)
     public mutating func span(_ count: Int) throws(DecodingFailure) -> RawSpan {
         guard count >= 0, rest.byteCount >= count else {

@@ -76,9 +76,17 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// A number; inlinable, so that none but one function is not generic.
+    @inlinable
     public mutating func value(_ number: some BinaryInteger) {
+        value(magnitude: UInt64(number.magnitude), isNegative: number < 0)
+    }
+
+    @usableFromInline
+    mutating func value(magnitude: UInt64, isNegative: Bool) {
         separate()
-        appendNumber(number)
+        if isNegative { bytes.append(UInt8(ascii: "-")) }
+        appendNumber(magnitude)
         needsComma = true
     }
 
@@ -116,7 +124,7 @@ public struct JSONWriter: Sendable {
         separate()
         bytes.append(UInt8(ascii: "\""))
         bytes.append(item.kind.letterCode)
-        appendNumber(item.number)
+        appendNumber(UInt64(item.number))
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -181,9 +189,8 @@ public struct JSONWriter: Sendable {
         for shift in [12, 8, 4, 0] { bytes.append(hexadecimalDigit(UInt8(truncatingIfNeeded: unit >> shift) & 15)) }
     }
 
-    mutating func appendNumber(_ number: some BinaryInteger) {
-        if number < 0 { bytes.append(UInt8(ascii: "-")) }
-        var rest = UInt64(number.magnitude)
+    mutating func appendNumber(_ number: UInt64) {
+        var rest = number
         var digits: InlineArray<20, UInt8> = .init(repeating: 0)
         var count = 0
         repeat {
@@ -202,7 +209,7 @@ public struct JSONWriter: Sendable {
         let civil = time.civil()
         if civil.year < 0 { bytes.append(UInt8(ascii: "-")) }
         let year = civil.year.magnitude
-        if year > 9999 { appendNumber(year) }
+        if year > 9999 { appendNumber(UInt64(year)) }
         // 0000-00-00T00:00:00.000000Z
         var text: InlineArray<27, UInt8> = .init(repeating: UInt8(ascii: "-"))
         func put(_ value: Int, at end: Int, digits: Int) {

@@ -48,10 +48,11 @@ public struct MessageFlags: OptionSet, Hashable, Sendable {
     /// Maildir's `P`: resent, forwarded or bounced. Shown as the keyword `$Forwarded`.
     public static let passed = MessageFlags(rawValue: 32)
 
-    /// The IMAP names in a fixed order, without ``passed``.
-    public static let names: [(flag: MessageFlags, name: StaticString)] = [
-        (.answered, "\\Answered"), (.deleted, "\\Deleted"), (.draft, "\\Draft"), (.flagged, "\\Flagged"),
-        (.seen, "\\Seen"),
+    /// The IMAP names in a fixed order, without ``passed``; and the same as JSON wants a backslash.
+    public static let names: [(flag: MessageFlags, name: StaticString, escaped: StaticString)] = [
+        (.answered, "\\Answered", "\\\\Answered"), (.deleted, "\\Deleted", "\\\\Deleted"),
+        (.draft, "\\Draft", "\\\\Draft"), (.flagged, "\\Flagged", "\\\\Flagged"),
+        (.seen, "\\Seen", "\\\\Seen"),
     ]
 }
 

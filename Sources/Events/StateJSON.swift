@@ -52,7 +52,7 @@ extension JSONWriter {
         if let path = context.folderPath { name(path, "folder_path_b64") } else { null() }
         key("flags")
         beginArray()
-        for (flag, name) in MessageFlags.names where message.flags.contains(flag) { value(escapedFlag: name) }
+        for (flag, _, escaped) in MessageFlags.names where message.flags.contains(flag) { value(ascii: escaped) }
         endArray()
         key("tags")
         beginArray()
@@ -112,9 +112,6 @@ extension JSONWriter {
         key("held")
         value(account.isHeld)
     }
-
-    /// A backslash and a word: `\\Seen`.
-    private mutating func value(escapedFlag name: StaticString) { value(utf8: Array("\(name)".utf8).span) }
 
     public mutating func changeKinds(_ kinds: ChangeKinds) {
         beginArray()

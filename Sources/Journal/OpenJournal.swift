@@ -166,12 +166,14 @@ public final class OpenJournal: Sendable {
         guard head.segmentFirst != next, Directory.exists(segments.file(next, .raw)) else { return false }
         head.segmentFirst = next
         head.segmentEnd = SegmentHeader.size
-        if var begun = try? SegmentWriter(opening: next, in: segments, vault: vault) {
+        // Only a file that does not even have a header is begun anew; anything else that cannot be opened is damage, and is
+        // left where it is.
+        if try File(segments.file(next, .raw), .read).size() <= SegmentHeader.size {
+            writer.segment = try SegmentWriter(creating: next, previousLeaf: head.leaf, in: segments, vault: vault)
+        } else {
+            var begun = try SegmentWriter(opening: next, in: segments, vault: vault)
             try reconcile(&begun, &head)
             writer.segment = begun
-        } else {
-            // Not even its header was whole.
-            writer.segment = try SegmentWriter(creating: next, previousLeaf: head.leaf, in: segments, vault: vault)
         }
         return true
     }

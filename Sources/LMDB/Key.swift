@@ -18,8 +18,14 @@ public struct Key: Sendable {
         append(value)
     }
 
+    /// A big-endian integer; inlinable, so that what is called is not generic.
+    @inlinable
     public mutating func append<Value: FixedWidthInteger>(_ value: Value) {
-        let size = MemoryLayout<Value>.size
+        append(bits: UInt64(truncatingIfNeeded: value), size: MemoryLayout<Value>.size)
+    }
+
+    @usableFromInline
+    mutating func append(bits value: UInt64, size: Int) {
         precondition(count + size <= Key.capacity, "a key of more than \(Key.capacity) bytes")
         var shift = size * 8
         for index in count..<count + size {

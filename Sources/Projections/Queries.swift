@@ -143,7 +143,8 @@ extension OpenProjections {
         }
     }
 
-    /// One state of a history: the row written at `transaction`, with its `end_date`.
+    /// One state of a history: the row written at `transaction`, without its `end_date` (``HistoryJSON/object(_:endingWith:)``
+    /// gives it one).
     public func historyRow(_ account: AccountNumber, _ item: ItemID, _ id: TransactionID) throws -> [UInt8]? {
         try environment.read { (transaction: borrowing ReadTransaction) -> [UInt8]? in
             guard let row = try transaction.value(histories, Key(account, item, id)) else { return nil }

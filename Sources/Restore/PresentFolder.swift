@@ -20,11 +20,15 @@ struct PresentFolder {
     }
 
     /// The message that has that name, or else those bytes under another name; nil when there is neither.
-    mutating func find(_ name: [UInt8], _ digest: Digest, _ size: UInt64) throws -> PresentMessage? {
+    /// A message of that name and size is believed to be the same; unless `believing`, its bytes are read.
+    mutating func find(
+        _ name: [UInt8], _ digest: Digest, _ size: UInt64, believing: Bool
+    ) throws -> PresentMessage? {
         if let position = listing.position(name) {
             guard !claimed[position] else { return PresentMessage(position: position, isSame: false) }
             claimed[position] = true
-            return PresentMessage(position: position, isSame: try self.size(position) == size)
+            let isSame = try self.size(position) == size && (believing || content(position).digest == digest)
+            return PresentMessage(position: position, isSame: isSame)
         }
         if listing.count == 0 { return nil }
         for position in try sameSize(size) where !claimed[position] {
@@ -70,7 +74,7 @@ struct PresentFolder {
 /// A message that is there.
 struct PresentMessage {
     var position: Int
-    /// Whether it has the bytes wanted; with the name of a wanted one, its size is believed.
+    /// Whether it has the bytes wanted.
     var isSame: Bool
 }
 

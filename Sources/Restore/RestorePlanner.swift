@@ -15,7 +15,6 @@ public struct RestorePlanner {
     private var folderIndex: [[UInt8]: Int] = [:]
     private var present: [PresentFolder] = []
     private var folderStates: [UInt32: FolderState] = [:]
-    private let suffix: String
 
     /// Plans `request`; `operation` names what will be delivered under another name.
     public static func plan(
@@ -29,7 +28,6 @@ public struct RestorePlanner {
         (self.vault, self.request) = (vault, request)
         projections = try vault.projections()
         plan = RestorePlan(request)
-        suffix = String(operation.description.prefix(8))
         target = try request.target.view()
     }
 
@@ -190,8 +188,8 @@ public struct RestorePlanner {
                 action: .deliver, item: message.item, folder: folder, name: message.state.sourceName, digest: digest,
                 size: size, internalDate: message.state.internalDate, flags: message.state.flags,
                 keywords: message.state.keywords)
-            if step.name.isEmpty || taken.contains(step.name) { step.name = otherName(message) }
-            if let place, let there = try present[place].find(step.name, digest, size) {
+            if taken.contains(step.name) || !target.accepts(name: step.name) { step.name = otherName(message) }
+            if let place, let there = try present[place].find(step.name, digest, size, believing: !request.isExact) {
                 try planExisting(&step, there, place, message)
                 continue
             }
@@ -224,13 +222,19 @@ public struct RestorePlanner {
                 plan.conflicts.append((message.item, "another message has its name: kept"))
             case .both:
                 step.name = otherName(message)
-                if try present[place].find(step.name, step.digest, step.size) != nil {
+                if try present[place].find(step.name, step.digest, step.size, believing: true) != nil {
                     plan.skipped += 1
                 } else {
                     plan.steps.append(step)
                 }
             case .replace:
-                guard let old = try removal(of: there, place) else { return }
+                guard let old = try removal(of: there, place) else {
+                    plan.unrestored.append(
+                        Unrestored(
+                            message.item, .refused,
+                            "what has its name is not in the vault and is not replaced: scan first, or keep both"))
+                    return
+                }
                 plan.steps.append(old)
                 plan.steps.append(step)
             }
@@ -251,10 +255,10 @@ public struct RestorePlanner {
 
     /// A name of our own, the same whenever this operation is planned.
     private func otherName(_ message: Wanted) -> [UInt8] {
-        let base =
-            message.state.sourceName.isEmpty
-            ? Array("\(message.state.internalDate.seconds).yestermail".utf8) : message.state.sourceName
-        return base + Array(".\(message.item)-\(request.point.rawValue)".utf8)
+        let own = ".\(message.item)-\(request.point.rawValue)"
+        let kept = message.state.sourceName + Array(own.utf8)
+        if !message.state.sourceName.isEmpty, target.accepts(name: kept) { return kept }
+        return Array("\(max(0, message.state.internalDate.seconds))\(own).yestermail".utf8)
     }
 
     // MARK: Removals

@@ -53,6 +53,7 @@ public struct RestoreRun {
         do {
             try perform(&report, progress)
         } catch {
+            // The vault itself may be what failed: then the operation has no end in the journal, which says as much.
             try? finish(report, outcome: "\(error)")
             throw error
         }

@@ -79,15 +79,7 @@ final class RestoreWorker {
             name: step.name, flags: step.flags, keywords: step.keywords, internalDate: step.internalDate,
             size: step.size)
         let folder = try folder(step.folder)
-        // A name the target cannot have is no reason to lose the message: it gets one of the target's own.
-        let lost: [[UInt8]]
-        do {
-            lost = try folder.deliver(message, write: { try self.write(step, $0) }).lostKeywords
-        } catch TargetFailure.refused {
-            var unnamed = message
-            unnamed.name = nil
-            lost = try folder.deliver(unnamed, write: { try self.write(step, $0) }).lostKeywords
-        }
+        let lost = try folder.deliver(message, write: { try self.write(step, $0) }).lostKeywords
         report(lost, of: step, &outcome)
     }
 

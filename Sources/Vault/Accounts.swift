@@ -39,7 +39,8 @@ extension OpenVault {
         let wanted = Array(name.utf8)
         let exact = all.filter { Array($0.state.address.utf8) == wanted }
         if let found = exact.last(where: { !$0.isDeleted }) ?? exact.last { return found }
-        let begun = all.filter { !$0.isDeleted && $0.state.address.utf8.starts(with: wanted) }
+        // The beginning of nothing is the beginning of every address.
+        let begun = all.filter { !wanted.isEmpty && !$0.isDeleted && $0.state.address.utf8.starts(with: wanted) }
         switch begun.count {
         case 1: return begun[0]
         case 0:

@@ -2,6 +2,7 @@ public import Blobs
 public import Events
 public import Files
 public import Journal
+internal import LMDB
 public import Projections
 internal import Synchronization
 public import SystemPackage
@@ -41,8 +42,8 @@ public final class OpenVault: Sendable {
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
 
-    /// Makes an empty vault in `directory`, which must be missing or empty. All of it is made beside and renamed into
-    /// place, so that a crash leaves no half of a vault.
+    /// Makes an empty vault in `directory`, which must be missing or empty. `FORMAT` is written
+    /// last: what a crash leaves before it is no vault, and is refused as a directory that is not empty.
     public static func create(
         _ directory: FilePath, clock: WallClock = .system, using generator: inout some RandomNumberGenerator
     ) throws {
@@ -105,8 +106,8 @@ public final class OpenVault: Sendable {
         }
     }
 
-    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt; where nothing may
-    /// be written, they are as far as they are, and a reader that needs more folds the rest of the journal.
+    /// The projections, caught up with the journal. Damaged or outdated ones are set aside and rebuilt. Where nothing may
+    /// be written they must be at the journal's head already; a replay does without them.
     public func projections(progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
         try followed.withLock { followed in
             if let open = followed {
@@ -122,6 +123,11 @@ public final class OpenVault: Sendable {
     private var projectionsPath: FilePath { directory.appending("projections") }
 
     private func openProjections(_ progress: (TransactionID) -> Void) throws -> OpenProjections {
+        // Missing altogether: somebody removed them, or a rebuild was stopped between two names.
+        if !Directory.exists(projectionsPath), Directory.isWritable(directory) {
+            Log.shared.note("the projections are missing; they are rebuilt from the journal")
+            return try makeProjections(progress, unlessUsable: true)
+        }
         guard Directory.isWritable(projectionsPath) else {
             let open = try OpenProjections(projectionsPath, readOnly: true)
             guard try open.position() == journal.head().transaction else {
@@ -135,16 +141,40 @@ public final class OpenVault: Sendable {
             let open = try OpenProjections(projectionsPath)
             try open.follow(journal, progress: progress)
             return open
-        } catch let unusable as ProjectionsUnusable {
-            Log.shared.note("\(unusable); they are rebuilt from the journal")
-            return try rebuildProjections(progress)
+        } catch {
+            // A row that cannot be read is as good a reason as a file that cannot; what is wrong with the journal is not.
+            guard error is ProjectionsUnusable || error is DecodingFailure || (error as? LMDBError)?.isDamage == true
+            else { throw error }
+            Log.shared.note("\(error); they are rebuilt from the journal")
+            return try makeProjections(progress, unlessUsable: true)
         }
     }
 
     /// Makes the projections anew from the journal alone, beside the old ones, and puts them in their place; the old ones
-    /// are set aside under `quarantine/`. Must not run while this value has them open.
+    /// are set aside under `quarantine/`.
     @discardableResult
     public func rebuildProjections(_ progress: (TransactionID) -> Void = { _ in }) throws -> OpenProjections {
+        try followed.withLock { followed in
+            followed = nil
+            let fresh = try makeProjections(progress)
+            followed = fresh
+            return fresh
+        }
+    }
+
+    /// One process at a time: two would write into the same place beside. With `unlessUsable`, what another has made
+    /// meanwhile is taken.
+    private func makeProjections(
+        _ progress: (TransactionID) -> Void, unlessUsable: Bool = false
+    ) throws -> OpenProjections {
+        let lock = try LockFile(directory.appending("locks/projections"))
+        try lock.lock()
+        defer { lock.unlock() }
+        if unlessUsable, Directory.exists(projectionsPath), let open = try? OpenProjections(projectionsPath),
+            (try? open.follow(journal, progress: progress)) != nil
+        {
+            return open
+        }
         let beside = directory.appending("projections.new")
         try removeEnvironment(beside)
         try Directory.create(beside)

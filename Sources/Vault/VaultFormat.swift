@@ -48,7 +48,8 @@ struct VaultFormat: Hashable, Sendable {
                 "the vault in \(directory) has format \(version); this program knows \(VaultFormat.current)",
                 hint: "Use a newer yestermail; nothing was changed")
         }
-        guard lines.count >= 5, lines[2].hasPrefix("id "), let id = UniqueID(String(lines[2].dropFirst(3))) else {
+        guard version > 0, lines.count >= 5, lines[2].hasPrefix("id "), let id = UniqueID(String(lines[2].dropFirst(3)))
+        else {
             throw VaultFormat.damaged(path)
         }
         self.init(version: version, id: id, created: Timestamp(rawValue: 0))

@@ -118,7 +118,8 @@ import Testing
         var got = 0
         try store.reader().stream(message.digest) { got += $0.byteCount }
         #expect(UInt64(got) == message.size)
-        #expect(residentBytes() - before < 64 << 20)
+        // Other tests run meanwhile in this process; the message alone would be more than this.
+        #expect(residentBytes() - before < 150 << 20)
     }
 
     private func residentBytes() -> Int {

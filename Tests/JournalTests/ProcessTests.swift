@@ -44,7 +44,8 @@ struct ProcessTests {
         for _ in 0..<30 {
             let (path, acknowledgements) = (directory.path.string, log.string)
             let pause = UInt32(generator.number(1_000..<60_000))
-            await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, acknowledgements = acknowledgements as String, pause = pause as UInt32] in
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [path = path as String, acknowledgements = acknowledgements as String, pause = pause as UInt32] in
                 try appendUntilKilled(path, acknowledgements, afterMicroseconds: pause)
             }
         }

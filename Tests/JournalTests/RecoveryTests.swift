@@ -101,7 +101,8 @@ struct RecoveryTests {
             // A short record would still have gone into the first segment.
             try directory.append(["d", "e", "f", "g"])
             let rest = ["d", "e", "f", "g"]
-            let expected = keep == .max ? ["a", "b", "c: long enough to begin another segment"] + rest : ["a", "b"] + rest
+            let expected =
+                keep == .max ? ["a", "b", "c: long enough to begin another segment"] + rest : ["a", "b"] + rest
             #expect(try directory.names() == expected, "\(keep) bytes kept")
         }
     }

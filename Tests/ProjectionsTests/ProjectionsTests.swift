@@ -232,7 +232,9 @@ struct ProjectionsTests {
             #expect(all[Int(id.rawValue) - 1].changes.contains { $0.item == item && $0.state.isDeleted })
         }
         #expect(deleted.sorted() == states.filter(\.value.isDeleted).keys.sorted())
-        #expect(try projections.notes(account).map { Int($0.transaction.rawValue) - 1 } == own.filter { $0.element.note != nil }.map(\.offset))
+        #expect(
+            try projections.notes(account).map { Int($0.transaction.rawValue) - 1 }
+                == own.filter { $0.element.note != nil }.map(\.offset))
     }
 
     @Test("Many items are listed whole across the steps of a snapshot")

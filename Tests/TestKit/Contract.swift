@@ -93,7 +93,11 @@ public func checkTargetContract(_ target: any Target, view: any TargetView, sour
 
     let first = try put(delivery("1.one", 5, [.seen, .flagged]), [[1, 2], [], [3, 4, 5]])
     let empty = try put(delivery(nil, 0), [])
-    let second = try put(delivery("1.one", 3), [[7, 8, 9]])
+    do {
+        _ = try put(delivery("1.one", 3), [[7, 8, 9]])
+        throw ContractBroken(description: "a name that is taken, under whatever flags, is taken")
+    } catch TargetFailure.exists {}
+    let second = try put(delivery("2.two", 3), [[7, 8, 9]])
     try target.sync()
     try require(Set([first, empty, second]).count == 3, "nothing that is there is overwritten")
     try require(
@@ -134,6 +138,16 @@ public func checkTargetContract(_ target: any Target, view: any TargetView, sour
         throw ContractBroken(description: "what is not there cannot be removed")
     } catch TargetFailure.vanished {}
 
+    for hostile in [[0x0A], Array(repeating: 0x78, count: 300), Array("../x".utf8), [0xFF, 0xFE], []] as [[UInt8]] {
+        var message = delivery(nil, 1)
+        message.name = hostile
+        do {
+            _ = try folder.deliver(message) { write in
+                let byte: [UInt8] = [1]
+                try write(byte.span.bytes)
+            }
+        } catch TargetFailure.refused {}
+    }
     let unkept = try target.setSubscriptions([state.path])
     let after = try source.folders().first { $0.name == name }
     try require(after?.isSubscribed == unkept.isEmpty, "a subscription is kept, or named as lost")

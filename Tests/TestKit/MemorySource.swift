@@ -36,6 +36,10 @@ public final class MemorySource: Source {
         public var problem: SourceFailure?
         /// Thrown when it is listed.
         public var listFailure: SourceFailure?
+
+        public init(name: [UInt8], path: [[UInt8]], identity: [UInt8], messages: [Message] = []) {
+            (self.name, self.path, self.identity, self.messages) = (name, path, identity, messages)
+        }
     }
 
     public struct Contents: Sendable {
@@ -47,7 +51,7 @@ public final class MemorySource: Source {
         public var afterListing: (@Sendable (Int, inout Contents) -> Void)?
         /// Messages opened so far.
         public internal(set) var opened = 0
-        public internal(set) var listings = 0
+        public var listings = 0
         var nextIdentity: UInt8 = 1
 
         /// Adds a folder; `/` parts its path, and its name is the path.

@@ -9,7 +9,9 @@ struct Comparison {
     let bytes: Int
     let subjects: [Subject]
     private let tools: [String]
-    private var results: [Subject: [String: [Measurement]]] = [:]
+    /// By tool and round. A run whose result was wrong has no place here: its time would be that of something else.
+    private var results: [Subject: [String: [Int: Measurement]]] = [:]
+    private var round = 0
     private var sizes: [String: [Double]] = [:]
     private var failures: [String] = []
     /// Of the same tool and subject only the first is told.
@@ -41,6 +43,7 @@ struct Comparison {
     /// One round: every tool from nothing to its check, each step for all tools before the next, in an order that
     /// begins with another tool each round. The Maildir goes on from where the round before left it.
     mutating func play(round: Int) throws {
+        self.round = round
         let order = tools.indices.map { tools[($0 + round) % tools.count] }
         var running: [any BackupTool] = []
         for name in order {
@@ -114,7 +117,7 @@ struct Comparison {
                 return nil
             }
             if let subject, subjects.contains(subject) {
-                results[subject, default: [:]][tool.name, default: []].append(result)
+                results[subject, default: [:]][tool.name, default: [:]][round] = result
             }
             return result
         } catch {
@@ -124,6 +127,7 @@ struct Comparison {
     }
 
     private mutating func fail(_ tool: any BackupTool, _ subject: Subject?, _ reason: String) {
+        if let subject { results[subject]?[tool.name]?[round] = nil }
         guard failed.insert("\(tool.name) \(subject?.rawValue ?? "")").inserted else { return }
         failures.append("\(tool.name), \(subject?.rawValue ?? "prepare"): \(reason)")
     }
@@ -157,13 +161,15 @@ struct Comparison {
         for subject in subjects where subject != .size {
             var table = Table(
                 subject.title, ["tool", "wall s", "MB/s", "CPU s", "peak RSS MB", "times yestermail's wall"])
-            let own = results[subject]?["yestermail"] ?? []
+            let own = results[subject]?["yestermail"] ?? [:]
             for name in names {
-                guard let runs = results[subject]?[name], let wall = Figure.median(runs.map(\.wall)) else {
+                let byRound = (results[subject]?[name] ?? [:]).sorted { $0.key < $1.key }
+                let runs = byRound.map(\.value)
+                guard let wall = Figure.median(runs.map(\.wall)) else {
                     table.add([name, "-", "-", "-", "-", "-"])
                     continue
                 }
-                let ratios = zip(runs, own).map { $0.wall / $1.wall }
+                let ratios = byRound.compactMap { round, run in own[round].map { run.wall / $0.wall } }
                 table.add([
                     name, Figure.spread(runs.map(\.wall)),
                     subject == .one ? "-" : Figure.short(Double(bytes) / 1e6 / wall),

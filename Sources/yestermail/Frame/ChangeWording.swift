@@ -65,7 +65,7 @@ final class ChangeWording {
     private func flagChanges(_ now: RecordedState, _ before: RecordedState?) -> String {
         let (new, old) = (now.state.message?.flags ?? [], before?.state.message?.flags ?? [])
         var text = ""
-        for (flag, name) in MessageFlags.names where new.contains(flag) != old.contains(flag) {
+        for (flag, name, _) in MessageFlags.names where new.contains(flag) != old.contains(flag) {
             text += (new.contains(flag) ? " +" : " -") + "\(name)"
         }
         return text

@@ -8,14 +8,14 @@ internal import Vault
 
 struct HistoryCommand: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "history", abstract: "Shows every state an item ever had.",
+        commandName: "history", abstract: "The item's JSON history: every state it ever had.",
         discussion: """
-            With --json: the item's JSON history, an array of all its states, oldest first. Of a <message-id> that \
-            several items carry: one array a line.
+            An array of all its states, oldest first, the same with and without --json. Of a <message-id> that several \
+            items carry: one array a line. The same to read for a person: yestermail log ACCOUNT ITEM
 
             Examples:
               yestermail history anna m1042
-              yestermail history anna m1042 --json | jq '.[-1].folder_path'
+              yestermail history anna m1042 | jq '.[-1].folder_path'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -32,38 +32,14 @@ struct HistoryCommand: Verb {
             vault, projections, account,
             ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true))
         for item in try view.items(item) {
-            let pointers = try projections.states(account.number, item)
-            guard !pointers.isEmpty else {
+            guard try !projections.states(account.number, item).isEmpty else {
                 throw Failure(
                     .notFound, "there is no item \(item) in \(account.state.address)",
                     hint: "Ids are printed by ls, find and log")
             }
-            if context.isJSON {
-                try context.output.write(try projections.history(account.number, item))
-                try context.output.write([10])
-                continue
-            }
-            try print(view, item, pointers, context)
+            try context.output.write(try projections.history(account.number, item))
+            try context.output.write([10])
         }
-    }
-
-    private func print(
-        _ view: AccountView, _ item: ItemID, _ pointers: [StatePointer], _ context: CommandContext
-    ) throws {
-        var states: [RecordedState] = []
-        try view.vault.journal.states(pointers.map { ItemPointer(item, $0) }) { states.append($0) }
-        guard let last = states.last else { return }
-        let title = ItemTitle(view, MessageReading(view.vault))
-        try context.output.line(context.style.strong(try title.text(last)))
-        let wording = ChangeWording(view.vault, view.projections, view.account.number)
-        var before: RecordedState?
-        for state in states {
-            let line = try wording.text(state, before: before)
-            try context.output.line(
-                "\(state.transaction)  \(context.text(state.time))  \(state.origin.name)  \(line)")
-            before = state
-        }
-        try context.output.line(Quantity.count(states.count, "state") + ".")
     }
 }
 

@@ -96,6 +96,7 @@ struct ScanCommand: Verb {
         count(report.moved, "moved")
         count(report.changed, "changed")
         count(report.deleted, "deleted")
+        count(report.returned, "came back")
         count(report.foldersCreated, report.foldersCreated == 1 ? "folder new" : "folders new")
         count(report.foldersChanged, report.foldersChanged == 1 ? "folder changed" : "folders changed")
         count(report.foldersDeleted, report.foldersDeleted == 1 ? "folder deleted" : "folders deleted")
