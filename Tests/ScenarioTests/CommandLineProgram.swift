@@ -75,7 +75,16 @@ struct CommandLineProgram {
             kill(child, waits < 3_000 ? signal : SIGKILL)
         }
         var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        // A program that does not end is ended: a test must never hang.
+        var waits = 0
+        while true {
+            let found = waitpid(child, &status, WNOHANG)
+            if found == child { break }
+            guard found == 0 || errno == EINTR else { throw Problem(what: "waitpid: errno \(errno)") }
+            if waits == 60_000 { kill(child, SIGKILL) }
+            usleep(2_000)
+            waits += 1
+        }
         return Answer(
             status: status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F,
             output: Tree.read(FilePath(out)) ?? [],

@@ -9,11 +9,16 @@ enum Termination {
 
     static func install() {
         signal(SIGPIPE, SIG_IGN)
+        // Whoever started the program may have had them blocked or ignored, which it inherits.
+        var heeded = sigset_t()
+        sigemptyset(&heeded)
         for number in [SIGINT, SIGTERM] {
+            sigaddset(&heeded, number)
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { Termination.received($0) }
             sigaction(number, &action, nil)
         }
+        pthread_sigmask(SIG_UNBLOCK, &heeded, nil)
     }
 
     /// Only what is safe in a signal handler.
