@@ -223,10 +223,12 @@ final class VaultCheck {
         if blobsRead > 0 { text += " (\(Quantity.count(blobsRead)) blobs read and hashed)" }
         if projectionsCompared { text += " and the projections" }
         text += " in \(Quantity.duration(microseconds: took)): "
+        guard !findings.isEmpty else { return text + "no damage." }
+        text += Quantity.count(findings.count, "finding") + "."
+        if findings.contains(where: { $0.part == .projections }) {
+            text += " The projections can be made anew with: yestermail rebuild"
+        }
         return text
-            + (findings.isEmpty
-                ? "no damage."
-                : "\(Quantity.count(findings.count, "finding")). The projections can be made anew with: yestermail rebuild")
     }
 
     func json(_ json: inout JSONWriter, seconds: Int64) {
