@@ -46,6 +46,7 @@ struct Yestermail: ParsableCommand {
                     ReplayCommand.self, CheckCommand.self, RebuildCommand.self, StatsCommand.self, GapsCommand.self,
                 ]),
             CommandGroup(
-                name: "Help", subcommands: [DemoCommand.self, TimeCommand.self, CompletionCommand.self, VersionCommand.self]),
+                name: "Help",
+                subcommands: [DemoCommand.self, TimeCommand.self, CompletionCommand.self, VersionCommand.self]),
         ])
 }

@@ -24,7 +24,8 @@ struct DemoCommand: Verb {
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
-    @Option(help: ArgumentHelp("Make it in this directory, which must not exist yet.", valueName: "dir")) var into: String?
+    @Option(help: ArgumentHelp("Make it in this directory, which must not exist yet.", valueName: "dir")) var into:
+        String?
 
     func run(_ context: CommandContext) throws {
         let directory = try into.map { try DemoDirectory.make(VaultPlace.absolute($0)) } ?? DemoDirectory.temporary()
@@ -52,7 +53,8 @@ struct DemoCommand: Verb {
         try show(story, "What is in it now. The folder Clients looks empty:", ["ls", account])
         try show(story, "What it looked like a minute before \(disaster):", ["ls", account, "--at", before])
         try show(story, "Who took what away, newest first:", ["log", account, "--change", "deleted"])
-        try show(story, "What it would take to have it back. Nothing is written yet:",
+        try show(
+            story, "What it would take to have it back. Nothing is written yet:",
             ["restore", "undelete", account, "--from", before, "--dry-run"])
         try show(story, "And back it comes:", ["restore", "undelete", account, "--from", before])
         try show(story, "The mailbox is scanned again: these are the same messages, their histories go on.", ["scan"])
@@ -86,7 +88,9 @@ struct DemoCommand: Verb {
 private enum DemoDirectory {
     static func make(_ path: String) throws -> String {
         guard mkdir(path, 0o700) == 0 else {
-            throw Failure(.notEmpty, "\(path) cannot be made: \(String(cString: strerror(errno)))", hint: "Name another directory")
+            throw Failure(
+                .notEmpty, "\(path) cannot be made: \(String(cString: strerror(errno)))", hint: "Name another directory"
+            )
         }
         return path
     }
@@ -161,7 +165,9 @@ private final class DemoStory {
             try scan()
         }
         clock.set(Timestamp(rawValue: disaster.rawValue - 3 * DemoStory.day))
-        guard Glibc.rename(mailbox + "/.Projects", mailbox + "/.Clients") == 0 else { throw DemoStory.failure("rename") }
+        guard Glibc.rename(mailbox + "/.Projects", mailbox + "/.Clients") == 0 else {
+            throw DemoStory.failure("rename")
+        }
         try scan()
         clock.set(disaster)
         for file in try files(".Clients") {
