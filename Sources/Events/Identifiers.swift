@@ -44,19 +44,22 @@ public enum ItemKind: UInt8, Hashable, Sendable, CaseIterable {
     case classOfService = 11
 
     /// The letter before an item's number.
-    public var letter: Character {
+    public var letter: Character { Character(UnicodeScalar(letterCode)) }
+
+    /// The letter as ASCII.
+    var letterCode: UInt8 {
         switch self {
-        case .folder: "f"
-        case .message: "m"
-        case .contact: "c"
-        case .contactGroup: "g"
-        case .appointment: "e"
-        case .task: "t"
-        case .document: "d"
-        case .account: "a"
-        case .mailingList: "l"
-        case .domain: "n"
-        case .classOfService: "s"
+        case .folder: UInt8(ascii: "f")
+        case .message: UInt8(ascii: "m")
+        case .contact: UInt8(ascii: "c")
+        case .contactGroup: UInt8(ascii: "g")
+        case .appointment: UInt8(ascii: "e")
+        case .task: UInt8(ascii: "t")
+        case .document: UInt8(ascii: "d")
+        case .account: UInt8(ascii: "a")
+        case .mailingList: UInt8(ascii: "l")
+        case .domain: UInt8(ascii: "n")
+        case .classOfService: UInt8(ascii: "s")
         }
     }
 

@@ -107,14 +107,15 @@ public struct JSONWriter: Sendable {
         separate()
         bytes.append(UInt8(ascii: "\""))
         prefix.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        // Made beside and appended in one: a check of the capacity for each digit is most of the work otherwise.
+        var digits: InlineArray<64, UInt8> = .init(repeating: 0)
         digest.withBytes { raw in
-            let start = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: 64))
             for (index, byte) in raw.enumerated() {
-                bytes[start + 2 * index] = hexadecimalDigit(byte >> 4)
-                bytes[start + 2 * index + 1] = hexadecimalDigit(byte & 15)
+                digits[2 * index] = hexadecimalDigit(byte >> 4)
+                digits[2 * index + 1] = hexadecimalDigit(byte & 15)
             }
         }
+        digits.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -122,7 +123,7 @@ public struct JSONWriter: Sendable {
     public mutating func value(_ item: ItemID) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        bytes.append(item.kind.letter.asciiValue!)
+        bytes.append(item.kind.letterCode)
         appendNumber(UInt64(item.number))
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
@@ -208,30 +209,29 @@ public struct JSONWriter: Sendable {
         let civil = time.civil()
         if civil.year < 0 { bytes.append(UInt8(ascii: "-")) }
         let year = civil.year.magnitude
-        if year > 9999 { appendNumber(UInt64(year)) } else { appendPadded(Int(year), digits: 4) }
-        bytes.append(UInt8(ascii: "-"))
-        appendPadded(civil.month, digits: 2)
-        bytes.append(UInt8(ascii: "-"))
-        appendPadded(civil.day, digits: 2)
-        bytes.append(UInt8(ascii: "T"))
-        appendPadded(civil.hour, digits: 2)
-        bytes.append(UInt8(ascii: ":"))
-        appendPadded(civil.minute, digits: 2)
-        bytes.append(UInt8(ascii: ":"))
-        appendPadded(civil.second, digits: 2)
-        bytes.append(UInt8(ascii: "."))
-        appendPadded(civil.microsecond, digits: 6)
-        bytes.append(UInt8(ascii: "Z"))
-    }
-
-    private mutating func appendPadded(_ value: Int, digits: Int) {
-        let end = bytes.count + digits
-        bytes.append(contentsOf: repeatElement(48, count: digits))
-        var rest = UInt32(truncatingIfNeeded: value)
-        for place in 1...digits {
-            bytes[end - place] = 48 + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        if year > 9999 { appendNumber(UInt64(year)) }
+        // 0000-00-00T00:00:00.000000Z
+        var text: InlineArray<27, UInt8> = .init(repeating: UInt8(ascii: "-"))
+        func put(_ value: Int, at end: Int, digits: Int) {
+            var rest = value
+            for index in 1...digits {
+                text[end - index] = 48 + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
         }
+        put(Int(year % 10_000), at: 4, digits: 4)
+        put(civil.month, at: 7, digits: 2)
+        put(civil.day, at: 10, digits: 2)
+        text[10] = UInt8(ascii: "T")
+        put(civil.hour, at: 13, digits: 2)
+        text[13] = UInt8(ascii: ":")
+        put(civil.minute, at: 16, digits: 2)
+        text[16] = UInt8(ascii: ":")
+        put(civil.second, at: 19, digits: 2)
+        text[19] = UInt8(ascii: ".")
+        put(civil.microsecond, at: 26, digits: 6)
+        text[26] = UInt8(ascii: "Z")
+        text.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0[(year > 9999 ? 4 : 0)...]) }
     }
 }
 

@@ -46,7 +46,7 @@ struct CommandLineProgram {
 
     /// Starts the program; `stop` may end it with a signal once its standard output has said something.
     @discardableResult
-    func run(_ arguments: String..., input: Int32? = nil, endingWith signal: Int32? = nil) throws -> Answer {
+    func run(_ arguments: String..., endingWith signal: Int32? = nil) throws -> Answer {
         let scratch = Scratch("cli")
         let (out, err) = (scratch.appending("out").string, scratch.appending("err").string)
         var actions = posix_spawn_file_actions_t()
@@ -67,8 +67,12 @@ struct CommandLineProgram {
         let code = posix_spawn(&child, Self.executable, &actions, nil, &argv, &envp)
         guard code == 0 else { throw Problem(what: "\(Self.executable) cannot be started: errno \(code)") }
         if let signal {
-            while (Tree.read(FilePath(out)) ?? []).isEmpty { usleep(10_000) }
-            kill(child, signal)
+            var waits = 0
+            while (Tree.read(FilePath(out)) ?? []).isEmpty, waits < 3_000 {
+                usleep(10_000)
+                waits += 1
+            }
+            kill(child, waits < 3_000 ? signal : SIGKILL)
         }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}

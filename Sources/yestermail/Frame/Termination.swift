@@ -12,11 +12,7 @@ enum Termination {
         for number in [SIGINT, SIGTERM] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { Termination.received($0) }
-            // A process started in the background of a shell without job control has SIGINT ignored: leave it so.
-            var before = sigaction()
-            sigaction(number, nil, &before)
-            let isIgnored = unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) == 1
-            if !(number == SIGINT && isIgnored) { sigaction(number, &action, nil) }
+            sigaction(number, &action, nil)
         }
     }
 
