@@ -141,10 +141,17 @@ struct Yestermail: BackupTool {
             binary, "--vault", repository, "ls", account + ":INBOX", "--at", message.time, "--json", "--quiet",
         ])
         guard let line = (list ?? "").split(separator: "\n").first(where: { $0.contains(digest) }),
-            let key = line.range(of: "\"item\":\""),
-            let end = line[key.upperBound...].firstIndex(of: "\"")
+            let item = Array("\(line)".split(separator: "\"", omittingEmptySubsequences: false)).item(behind: "item")
         else { throw BenchFailure("yestermail does not list the message") }
-        return command(["cat", account, String(line[key.upperBound..<end]), "--at", message.time])
+        return command(["cat", account, item, "--at", message.time])
     }
     func check() -> Command { command(["check", "--read-data", "--quiet"]) }
+}
+
+extension [Substring] {
+    /// The value of a key, where the parts are what stands between quotation marks: `…"item":"m7"…`.
+    func item(behind key: String) -> String? {
+        guard let place = firstIndex(of: Substring(key)), place + 2 < count else { return nil }
+        return String(self[place + 2])
+    }
 }
