@@ -38,6 +38,9 @@ public final class BlobReader {
 
     /// Messages up to this size are verified before ``stream(_:verifying:_:)`` gives out their first byte.
     public static let bufferedMessageBytes = 4 << 20
+
+    func location(of digest: Digest) throws -> BlobLocation? { try store.location(of: digest) }
+
     private static let openFiles = 16
 
     init(store: BlobStore, cacheBytes: Int) {

@@ -218,7 +218,9 @@ private final class Pass {
                     doubtful.append((wanted, outcome))
                     continue
                 }
-                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &matcher) else { continue }
+                guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &matcher) else {
+                    continue
+                }
                 if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     entries.append(JournalEntry(account: account, origin: origin, changes: [change]))
                 } else {

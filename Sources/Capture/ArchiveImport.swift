@@ -105,7 +105,8 @@ public struct ArchiveImport {
             let fields = report.unreadable.map { Note.Field("message", .text(Array($0.utf8))) }
             try vault.commit([
                 JournalEntry(
-                    account: account.number, origin: .import, changes: [], note: Note(.unreadable, Array(fields.prefix(1000))))
+                    account: account.number, origin: .import, changes: [],
+                    note: Note(.unreadable, Array(fields.prefix(1000))))
             ])
         }
         try vault.journal.sealFullSegments()

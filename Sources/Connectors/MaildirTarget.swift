@@ -35,7 +35,13 @@ public final class MaildirTarget: Target {
 
     public func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]] {
         do throws(MaildirError) {
-            return try writer.setSubscriptions(paths.map { MaildirFolderPath($0) }).map { $0.components.map(\.bytes) }
+            // Under the exact name of the folder that is there: a name that is no modified UTF-7 has no other.
+            var exact: [[[UInt8]]: MaildirFolderPath] = [:]
+            for folder in try Maildir(path: Array(path.utf8), layout: .maildirPlusPlus).folders() {
+                exact[folder.path.components.map(\.bytes)] = folder.path
+            }
+            return try writer.setSubscriptions(paths.map { exact[$0] ?? MaildirFolderPath($0) })
+                .map { $0.components.map(\.bytes) }
         } catch {
             throw TargetFailure(error)
         }

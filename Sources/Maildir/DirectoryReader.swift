@@ -27,7 +27,7 @@ struct DirectoryReader: ~Copyable {
     }
 
     /// Calls `body` with each entry but `.` and `..`: the buffer, where in it the name is, and the kind.
-    mutating func forEach(_ body: (borrowing [UInt8], Range<Int>, Kind) throws(MaildirError) -> Void)
+    mutating func readAll(_ body: (borrowing [UInt8], Range<Int>, Kind) throws(MaildirError) -> Void)
         throws(MaildirError)
     {
         while try fill() {

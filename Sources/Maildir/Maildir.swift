@@ -155,7 +155,7 @@ public final class Maildir: Sendable {
         var names: [[UInt8]] = []
         var unknown: [[UInt8]] = []
         var reader = try DirectoryReader(directory, path: path)
-        try reader.forEach { buffer, range, kind in
+        try reader.readAll { buffer, range, kind in
             switch kind {
             case .directory, .symbolicLink: names.append(Array(buffer[range]))
             case .unknown: unknown.append(Array(buffer[range]))

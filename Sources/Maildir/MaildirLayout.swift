@@ -105,7 +105,8 @@ extension MaildirFolderPath.Component {
     func onDisk(escaping escapes: ModifiedUTF7.Escapes) throws(MaildirError) -> [UInt8] {
         if bytes.isEmpty { throw .unrepresentable(name: bytes) }
         if !isVerbatim, let encoded = ModifiedUTF7.encode(bytes, escaping: escapes) { return encoded }
-        let isSafe = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && !escapes.contains($0) }
+        // Control characters too: such a folder was there, and must be able to come back as it was.
+        let isSafe = bytes.allSatisfy { $0 != 0 && $0 != UInt8(ascii: "/") && !escapes.contains($0) }
         guard isSafe else { throw .unrepresentable(name: bytes) }
         return bytes
     }

@@ -77,7 +77,7 @@ extension MaildirDirectory {
         let path = path(of: place)
         var unknown: [[UInt8]] = []
         var reader = try DirectoryReader(directory, path: path)
-        try reader.forEach { buffer, range, kind throws(MaildirError) in
+        try reader.readAll { buffer, range, kind throws(MaildirError) in
             if buffer[range.lowerBound] == UInt8(ascii: ".") {
                 skip(.init(place: place, name: Array(buffer[range]), reason: .hidden))
             } else if kind == .regular {

@@ -24,7 +24,7 @@ public struct MboxReader: Sendable {
     static let headerLimit = 1 << 20
     private static let separator = Array("\nFrom ".utf8)
     private static let newline = UInt8(ascii: "\n")
-    private static let return_ = UInt8(ascii: "\r")
+    private static let carriageReturn = UInt8(ascii: "\r")
 
     /// Opens a file. Without `variant` it is mboxcl2 if the first eight messages (all, if there are fewer) have a
     /// `Content-Length` that is true, otherwise mboxrd: all that write `>From ` today mean `From ` by it.
@@ -96,7 +96,7 @@ public struct MboxReader: Sendable {
     private mutating func firstPostmark() throws(MboxError) -> Int64 {
         _ = try load(0, atLeast: Self.chunkSize)
         let first =
-            buffer[..<windowCount].firstIndex { $0 != Self.newline && $0 != Self.return_ } ?? windowCount
+            buffer[..<windowCount].firstIndex { $0 != Self.newline && $0 != Self.carriageReturn } ?? windowCount
         if Int64(first) == file.size { return file.size }
         let line = try line(at: Int64(first))
         guard Postmark(parsingFirst: line.bytes) != nil else { throw .notAnMbox(offset: Int64(first)) }
@@ -165,7 +165,7 @@ public struct MboxReader: Sendable {
         for _ in 0..<2 {
             if position < count, head[position] == Self.newline {
                 position += 1
-            } else if position + 1 < count, head[position] == Self.return_, head[position + 1] == Self.newline {
+            } else if position + 1 < count, head[position] == Self.carriageReturn, head[position + 1] == Self.newline {
                 position += 2
             }
         }
@@ -224,7 +224,7 @@ public struct MboxReader: Sendable {
     private func blankLine(endingAt index: Int) -> Int? {
         guard index >= 1 else { return nil }
         if buffer[index - 1] == Self.newline { return index }
-        guard index >= 2, buffer[index - 1] == Self.return_, buffer[index - 2] == Self.newline else { return nil }
+        guard index >= 2, buffer[index - 1] == Self.carriageReturn, buffer[index - 2] == Self.newline else { return nil }
         return index - 1
     }
 

@@ -121,7 +121,7 @@ public struct RestoreRun {
             },
             work: { (worker: RestoreWorker, job: [RestoreStep]) in
                 var outcome = StepOutcome()
-                for step in try worker.inPackOrder(job) { try worker.perform(step, &outcome) }
+                try worker.perform(try worker.inPackOrder(job), &outcome)
                 outcome.steps = job.count
                 return outcome
             },

@@ -42,11 +42,24 @@ final class RestoreWorker {
         }.map { steps[$0] }
     }
 
-    func perform(_ step: RestoreStep, _ outcome: inout StepOutcome) throws {
+    /// Does all of `steps`: deliveries together, so that their bytes are verified side by side.
+    func perform(_ steps: [RestoreStep], _ outcome: inout StepOutcome) throws {
+        let small = steps.filter { $0.action == .deliver && $0.size <= UInt64(BlobReader.bufferedMessageBytes) }
+        try reader.readMany(small.map(\.digest)) { position, found in
+            try perform(small[position], &outcome, bytes: found)
+        }
+        for step in steps where step.action != .deliver || step.size > UInt64(BlobReader.bufferedMessageBytes) {
+            try perform(step, &outcome, bytes: nil)
+        }
+    }
+
+    private func perform(
+        _ step: RestoreStep, _ outcome: inout StepOutcome, bytes: Result<BorrowedBlob, BlobError>?
+    ) throws {
         do {
             switch step.action {
             case .deliver:
-                try deliver(step, &outcome)
+                try deliver(step, try bytes?.get(), &outcome)
                 outcome.restored += 1
                 outcome.bytes += step.size
             case .setFlags:
@@ -74,21 +87,15 @@ final class RestoreWorker {
         }
     }
 
-    private func deliver(_ step: RestoreStep, _ outcome: inout StepOutcome) throws {
+    private func deliver(_ step: RestoreStep, _ bytes: BorrowedBlob?, _ outcome: inout StepOutcome) throws {
         let message = Delivery(
             name: step.name, flags: step.flags, keywords: step.keywords, internalDate: step.internalDate,
             size: step.size)
         let folder = try folder(step.folder)
-        let lost = try folder.deliver(message, write: { try self.write(step, $0) }).lostKeywords
+        let lost = try folder.deliver(message) { sink in
+            if let bytes { try bytes.withBytes(sink) } else { try self.reader.stream(step.digest) { try sink($0) } }
+        }.lostKeywords
         report(lost, of: step, &outcome)
-    }
-
-    private func write(_ step: RestoreStep, _ sink: (RawSpan) throws -> Void) throws {
-        if step.size <= UInt64(BlobReader.bufferedMessageBytes) {
-            try reader.read(step.digest) { try sink($0) }
-        } else {
-            try reader.stream(step.digest) { try sink($0) }
-        }
     }
 
     private func folder(_ index: Int) throws -> any TargetFolder {

@@ -71,6 +71,8 @@ public enum Undo {
             present[folder.name] = try PresentFolder(folder, in: view)
         }
         var indexes: [[UInt8]: Int] = [:]
+        // What this undo takes away itself is not in the way of what comes back under its name.
+        var leaving: Set<[[UInt8]]> = []
         for (done, folder) in try steps(vault, operation).reversed() {
             guard var place = present[folder.sourceName] else {
                 if done.action == .remove {
@@ -83,14 +85,15 @@ public enum Undo {
                 indexes[folder.sourceName] = index
                 plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: true))
             }
-            try undo(done, index, &place, vault, &plan)
+            try undo(done, index, &place, &leaving, &plan)
             present[folder.sourceName] = place
         }
         return plan
     }
 
     private static func undo(
-        _ done: RestoreStep, _ folder: Int, _ place: inout PresentFolder, _ vault: OpenVault, _ plan: inout RestorePlan
+        _ done: RestoreStep, _ folder: Int, _ place: inout PresentFolder, _ leaving: inout Set<[[UInt8]]>,
+        _ plan: inout RestorePlan
     ) throws {
         var step = done
         step.folder = folder
@@ -108,6 +111,7 @@ public enum Undo {
                 plan.skipped += 1
                 return
             }
+            leaving.insert([place.folder.name, done.name])
             step.action = .remove
             step.flagsBefore = done.flags
             step.keywordsBefore = done.keywords
@@ -121,7 +125,7 @@ public enum Undo {
             (step.flags, step.keywords) = (done.flagsBefore, done.keywordsBefore)
             (step.flagsBefore, step.keywordsBefore) = (done.flags, done.keywords)
         case .remove:
-            guard position == nil else {
+            guard position == nil || leaving.contains([place.folder.name, done.name]) else {
                 plan.skipped += 1
                 return
             }

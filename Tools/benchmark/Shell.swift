@@ -3,12 +3,12 @@ import Glibc
 /// Starts programs and asks the operating system small things.
 enum Shell {
     /// Nanoseconds of the monotonic clock.
-    static func now() -> UInt64 { clock_gettime_nsec(CLOCK_MONOTONIC) }
+    static func now() -> UInt64 { nanoseconds(CLOCK_MONOTONIC) }
 
     /// Nanoseconds of CPU this process has used.
-    static func processorTime() -> UInt64 { clock_gettime_nsec(CLOCK_PROCESS_CPUTIME_ID) }
+    static func processorTime() -> UInt64 { nanoseconds(CLOCK_PROCESS_CPUTIME_ID) }
 
-    private static func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
+    private static func nanoseconds(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         clock_gettime(clock, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

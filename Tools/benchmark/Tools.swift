@@ -1,3 +1,5 @@
+internal import Events
+
 /// A program that backs up a Maildir. Everything it keeps is below `home`; the source is the directory `w` in `work`.
 protocol BackupTool {
     var name: String { get }
@@ -133,7 +135,23 @@ struct Yestermail: BackupTool {
     }
     func restoredRoot(in target: String) -> String { target + "/w" }
     func one(_ message: ChosenMessage) throws -> Command {
-        command(["cat", account, message.messageID, "--at", message.time])
+        // Its id, as `ls` prints it: what restic and borg are told is a path.
+        let digest = Digest(hashing: message.bytes.span.bytes).description
+        let list = Shell.output([
+            binary, "--vault", repository, "ls", account + ":INBOX", "--at", message.time, "--json", "--quiet",
+        ])
+        guard let line = (list ?? "").split(separator: "\n").first(where: { $0.contains(digest) }),
+            let item = Array("\(line)".split(separator: "\"", omittingEmptySubsequences: false)).item(behind: "item")
+        else { throw BenchFailure("yestermail does not list the message") }
+        return command(["cat", account, item, "--at", message.time])
     }
     func check() -> Command { command(["check", "--read-data", "--quiet"]) }
+}
+
+extension [Substring] {
+    /// The value of a key, where the parts are what stands between quotation marks: `…"item":"m7"…`.
+    func item(behind key: String) -> String? {
+        guard let place = firstIndex(of: Substring(key)), place + 2 < count else { return nil }
+        return String(self[place + 2])
+    }
 }

@@ -18,12 +18,12 @@ struct CheckFinding {
     var problem: String
 
     var text: String {
-        var where_ = file
-        if let offset { where_ += ", byte \(offset)" }
-        if let transaction { where_ += ", \(transaction)" }
-        if let account { where_ += ", \(TerminalText.safe(account))" }
-        if let item { where_ += " \(item)" }
-        return "\(part.rawValue): \(where_): \(TerminalText.safe(problem))"
+        var wherever = file
+        if let offset { wherever += ", byte \(offset)" }
+        if let transaction { wherever += ", \(transaction)" }
+        if let account { wherever += ", \(TerminalText.safe(account))" }
+        if let item { wherever += " \(item)" }
+        return "\(part.rawValue): \(wherever): \(TerminalText.safe(problem))"
     }
 
     func json(_ json: inout JSONWriter) {
