@@ -18,6 +18,11 @@ enum Termination {
             let isIgnored = unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) == 1
             if !(number == SIGINT && isIgnored) { sigaction(number, &action, nil) }
         }
+        // Whoever started the program may have had them blocked, as threads of a pool do, and that is inherited.
+        var both = sigset_t()
+        sigemptyset(&both)
+        for number in [SIGINT, SIGTERM] { sigaddset(&both, number) }
+        pthread_sigmask(SIG_UNBLOCK, &both, nil)
     }
 
     /// Only what is safe in a signal handler.
