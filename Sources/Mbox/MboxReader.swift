@@ -224,7 +224,9 @@ public struct MboxReader: Sendable {
     private func blankLine(endingAt index: Int) -> Int? {
         guard index >= 1 else { return nil }
         if buffer[index - 1] == Self.newline { return index }
-        guard index >= 2, buffer[index - 1] == Self.carriageReturn, buffer[index - 2] == Self.newline else { return nil }
+        guard index >= 2, buffer[index - 1] == Self.carriageReturn, buffer[index - 2] == Self.newline else {
+            return nil
+        }
         return index - 1
     }
 

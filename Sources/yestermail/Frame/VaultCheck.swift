@@ -183,8 +183,8 @@ final class VaultCheck {
             }
             projectionsCompared = true
             if digests.present != digests.rebuilt { try nameDifferences() }
-        } catch let failure as Failure where failure.code == .permission {
-            context.remark("The projections were not compared: \(failure.message).")
+        } catch  where Failure(error).code == .permission {
+            context.remark("The projections were not compared: \(Failure(error).message).")
         }
     }
 
