@@ -55,7 +55,7 @@ struct BadInputTests {
         deliver(0..<20)
         #expect(try program.run("scan").status == 0)
         // No smaller than what is there; then more mail than fits.
-        guard disk.resize(size) else { return }
+        try #require(disk.resize(size))
         deliver(20..<1_200)
         let full = try program.run("scan", "--json")
         #expect(full.status == 13, "\(size): \(full.error)")
