@@ -1,6 +1,6 @@
 public import Events
 
-/// Where an account lives or a restore goes: a URL as in `Specs/Interfaces/CommandLine.md`, "Sources and targets".
+/// Where an account lives or a restore goes: a URL as in `Specs/Interfaces/CommandLine.md`, "Sources".
 public enum Location: Hashable, Sendable, CustomStringConvertible {
     case maildir(path: String)
 

@@ -25,6 +25,7 @@ struct SegmentTail {
         let claimed = UInt32(bigEndian: header.span.bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self))
         guard claimed <= RecordFormat.largest else { return nil }
         let bytes = try file.read(at: offset, count: Int(claimed))
+        // What is no whole record is the torn end of an append: nil says all there is to say.
         guard let record = try? RecordView(bytes.span.bytes), record.id == head.transaction.next,
             record.previousLeaf == head.leaf
         else { return nil }

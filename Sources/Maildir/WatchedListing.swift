@@ -14,6 +14,7 @@ extension MaildirDirectory {
         var places: [Int32: MaildirPlace] = [:]
         for place in MaildirPlace.allCases {
             let link = [UInt8](ascii: "/proc/self/fd/") + Array(String(descriptor(of: place)).utf8)
+            // Without a watch the folder is listed once more instead: nothing depends on it.
             guard let watch = try? queue.watch(link, mask: mask, followLink: true) else { return nil }
             places[watch] = place
         }

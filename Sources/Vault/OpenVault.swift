@@ -170,11 +170,7 @@ public final class OpenVault: Sendable {
         let lock = try LockFile(directory.appending("locks/projections"))
         try lock.lock()
         defer { lock.unlock() }
-        if unlessUsable, Directory.exists(projectionsPath), let open = try? OpenProjections(projectionsPath),
-            (try? open.follow(journal, progress: progress)) != nil
-        {
-            return open
-        }
+        if unlessUsable, Directory.exists(projectionsPath), let open = usableProjections(progress) { return open }
         let beside = directory.appending("projections.new")
         try removeEnvironment(beside)
         try Directory.create(beside)
@@ -204,6 +200,15 @@ public final class OpenVault: Sendable {
         try fresh.follow(journal, progress: progress)
         try present.follow(journal)
         return (try present.contentDigest(), try fresh.contentDigest())
+    }
+
+    private func usableProjections(_ progress: (TransactionID) -> Void) -> OpenProjections? {
+        // Whatever keeps them from being used, they are made anew.
+        try? {
+            let open = try OpenProjections(projectionsPath)
+            try open.follow(journal, progress: progress)
+            return open
+        }()
     }
 
     private func setAsideProjections() throws {

@@ -45,6 +45,7 @@ final class CommandContext {
         style = Style(options.color, isTerminal: output.isTerminal)
         now = WallClock.system.now()
         if let name = options.timezone {
+            // What is no offset either is refused below, with a word on what is expected.
             let phrase = try? TimeExpression.parse("2000-01-01 12:00 \(name)", role: .at, now: now, zone: .utc)
             if let zone = ZoneDatabase.system.zone(named: name) {
                 self.zone = zone

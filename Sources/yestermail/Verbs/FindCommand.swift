@@ -165,11 +165,13 @@ struct StateSubject: QuerySubject {
 
     func headers() -> MIMEHeaders? {
         guard let message = recorded.state.message, let digest = message.digest else { return nil }
+        // What cannot be read matches nothing; `check --read-data` names it.
         return try? subjects.reading.headers(digest, size: message.size)
     }
 
     func preview() -> MIMEPreview? {
         guard let message = recorded.state.message, let digest = message.digest else { return nil }
+        // As above.
         return try? subjects.reading.preview(digest, size: message.size)
     }
 }

@@ -54,6 +54,7 @@ struct ItemTitle {
         var text = recorded.item.description
         switch recorded.state.content {
         case .message(let message):
+            // A title without a subject, where the bytes cannot be read.
             if let digest = message.digest, let headers = try? reading.headers(digest, size: message.size) {
                 text += "  \"" + TerminalText.safe(headers.subject ?? "", maxColumns: 100) + "\""
                 if let from = headers.from { text += "  from \(TerminalText.safe(from, maxColumns: 60))" }

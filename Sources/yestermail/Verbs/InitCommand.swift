@@ -47,6 +47,7 @@ struct InitCommand: Verb {
             missing.append(path)
             path = path.removingLastComponent()
         }
+        // What cannot be made here is said by the creation of the vault itself.
         for path in missing.reversed() { try? Directory.create(path) }
     }
 }
