@@ -81,8 +81,9 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "LMDB", "Synthesis",
+                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tools/benchmark"),
 

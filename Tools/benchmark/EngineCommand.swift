@@ -20,6 +20,7 @@ struct EngineCommand: ParsableCommand {
         let contestants: [any EngineContestant] = [CLoops(), SwiftLMDB(), SwiftJournal()]
         print(try scans(contestants, work: work).text)
         print(try appends(contestants, work: work).text)
+        print(try JournalReplay(work: work + "/journal", records: records, rounds: rounds).table().text)
     }
 
     private func scans(_ contestants: [any EngineContestant], work: String) throws -> Table {
@@ -187,14 +188,4 @@ struct SwiftLMDB: EngineContestant {
         }
         return (Double(Shell.now() - begin.wall) / 1e9, Double(Shell.processorTime() - begin.processor) / 1e9)
     }
-}
-
-/// The place of our Journal: to be filled when it is there. Append through its public door in groups, and scan by its
-/// reader; the records of `bl_record` as the payload of an event of about 300 bytes.
-struct SwiftJournal: EngineContestant {
-    let name = "Journal"
-
-    func scan(_ path: String, _ way: ScanWay, _ count: UInt64) throws -> Double? { nil }
-
-    func append(_ path: String, _ count: UInt64, group: UInt64) throws -> (wall: Double, processor: Double)? { nil }
 }
