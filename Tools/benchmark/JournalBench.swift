@@ -60,7 +60,8 @@ struct JournalReplay {
         let head = try journal.head().transaction
         var rates: [[Double]] = [[], [], []]
         for _ in 0..<rounds {
-            rates[0].append(try rate { try journal.scan(from: TransactionID(rawValue: 1), through: head) { _ in true } })
+            rates[0].append(
+                try rate { try journal.scan(from: TransactionID(rawValue: 1), through: head) { _ in true } })
             rates[1].append(
                 try rate {
                     var fold = AccountFold(account: AccountNumber(rawValue: 1))
