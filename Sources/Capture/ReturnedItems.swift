@@ -8,7 +8,7 @@ internal import Vault
 struct ReturnedItems: Sendable {
     private var items: [[UInt8]: ItemID] = [:]
 
-    /// Of the restores that were recorded since the account was last covered, or since `first`.
+    /// Of the restores that were recorded since the account's last scan, or the beginning of its watch.
     init(_ vault: OpenVault, _ projections: OpenProjections, _ account: AccountNumber) throws {
         let notes = try projections.notes(account)
         // Restores before the last scan have been seen by it.

@@ -68,6 +68,7 @@ public struct SmartScan {
         let counts = [
             ("folders", report.folders), ("messages", report.messages), ("created", report.created),
             ("moved", report.moved), ("changed", report.changed), ("deleted", report.deleted),
+            ("returned", report.returned),
             ("unreadable", report.unreadable.count), ("unlistable", report.unlistable.count),
         ]
         return Note(

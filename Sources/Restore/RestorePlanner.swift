@@ -157,11 +157,7 @@ public struct RestorePlanner {
             name = try target.name(of: state)
         } catch let failure as TargetFailure {
             let detail = "folder \(String(decoding: state.joinedPath, as: UTF8.self)): \(failure)"
-            if let item {
-                plan.unrestored.append(Unrestored(item, .invalid, detail))
-            } else {
-                plan.unrestored.append(Unrestored(nil, .invalid, detail))
-            }
+            plan.unrestored.append(Unrestored(item, .invalid, detail))
             return nil
         }
         if let known = folderIndex[name] { return known }

@@ -80,15 +80,12 @@ public struct RestoreRun {
             throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
         }
         // Removals last: nothing goes before what it makes room for is there; but what is to be replaced goes first.
-        let replaced = Set(
-            plan.steps.filter { $0.action == .deliver }.map { [UInt8](String($0.folder).utf8) + [0] + $0.name })
-        let early = plan.steps.filter {
-            $0.action == .remove && replaced.contains([UInt8](String($0.folder).utf8) + [0] + $0.name)
-        }
+        func place(_ step: RestoreStep) -> [UInt8] { Array(String(step.folder).utf8) + [0] + step.name }
+        let replaced = Set(plan.steps.filter { $0.action == .deliver }.map(place))
         let middle = plan.steps.filter { $0.action != .remove }
-        let late = plan.steps.filter {
-            $0.action == .remove && !replaced.contains([UInt8](String($0.folder).utf8) + [0] + $0.name)
-        }
+        let removals = plan.steps.filter { $0.action == .remove }
+        let early = removals.filter { replaced.contains(place($0)) }
+        let late = removals.filter { !replaced.contains(place($0)) }
         var done = 0
         var bytes: UInt64 = 0
         for steps in [early, middle, late] where !steps.isEmpty {

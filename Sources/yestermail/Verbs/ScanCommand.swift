@@ -134,6 +134,8 @@ struct ScanCommand: Verb {
         json.value(report.changed)
         json.key("deleted")
         json.value(report.deleted)
+        json.key("returned")
+        json.value(report.returned)
         json.key("folders_created")
         json.value(report.foldersCreated)
         json.key("folders_changed")

@@ -66,53 +66,39 @@ struct WatchCommand: Verb {
     {
         switch event {
         case .ready:
-            if context.isJSON {
-                try context.output.json { json in
-                    json.beginObject()
-                    json.key("event")
-                    json.value("ready")
-                    json.endObject()
-                }
-            } else {
-                try context.output.line(
-                    "watching \(Quantity.count(accounts.count, "account")); stop with Ctrl-C")
-            }
+            guard !context.isJSON else { return try printEvent("ready", nil, nil, context) }
+            try context.output.line("watching \(Quantity.count(accounts.count, "account")); stop with Ctrl-C")
         case .recorded(let account, let report): try recorded(account, report, context)
         case .failed(let account, let why):
-            if context.isJSON {
-                try context.output.json { json in
-                    json.beginObject()
-                    json.key("event")
-                    json.value("failed")
-                    json.key("account")
-                    json.value(account.state.address)
-                    json.key("reason")
-                    json.value(why)
-                    json.endObject()
-                }
-            } else {
-                context.remark("\(account.state.address): \(why); trying again")
-            }
+            guard !context.isJSON else { return try printEvent("failed", account, why, context) }
+            context.remark("\(account.state.address): \(why); trying again")
         case .recovered(let account):
-            if context.isJSON {
-                try context.output.json { json in
-                    json.beginObject()
-                    json.key("event")
-                    json.value("recovered")
-                    json.key("account")
-                    json.value(account.state.address)
-                    json.endObject()
-                }
-            } else {
-                context.remark("\(account.state.address) can be read again")
+            guard !context.isJSON else { return try printEvent("recovered", account, nil, context) }
+            context.remark("\(account.state.address) can be read again")
+        }
+    }
+
+    private func printEvent(_ name: String, _ account: Account?, _ reason: String?, _ context: CommandContext) throws {
+        try context.output.json { json in
+            json.beginObject()
+            json.key("event")
+            json.value(name)
+            if let account {
+                json.key("account")
+                json.value(account.state.address)
             }
+            if let reason {
+                json.key("reason")
+                json.value(reason)
+            }
+            json.endObject()
         }
     }
 
     private func recorded(_ account: Account, _ report: PassReport, _ context: CommandContext) throws {
         let counts = [
             ("created", report.created), ("moved", report.moved), ("changed", report.changed),
-            ("deleted", report.deleted), ("folders_created", report.foldersCreated),
+            ("deleted", report.deleted), ("returned", report.returned), ("folders_created", report.foldersCreated),
             ("folders_changed", report.foldersChanged), ("folders_deleted", report.foldersDeleted),
             ("unreadable", report.unreadable.count), ("unlistable", report.unlistable.count),
         ].filter { $0.1 > 0 }
