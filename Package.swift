@@ -34,7 +34,7 @@ let package = Package(
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(
-            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
+            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB", "Threads"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
