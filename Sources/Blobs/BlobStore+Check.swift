@@ -50,6 +50,7 @@ extension BlobStore {
             summary.packs += 1
             summary.frames += plan.frames.count
             summary.bytes += UInt64(row.end)
+            summary.ends[row.number] = row.end
             progress(summary.bytes, total)
         }
         if try indexIsBehind() {
@@ -252,7 +253,8 @@ final class FrameChecker {
 
     /// Whether the frame at `offset` is one of those to be read.
     private func isChosen(_ offset: Int) -> Bool {
-        if options.dataFraction >= 1 || offset >= Int(options.verified[row.number] ?? .max) { return true }
+        if options.dataFraction >= 1 { return true }
+        if let verified = options.verified, offset >= Int(verified[row.number] ?? 0) { return true }
         if options.dataFraction <= 0 { return false }
         var z = options.seed ^ (UInt64(row.number) << 32 | UInt64(offset))
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

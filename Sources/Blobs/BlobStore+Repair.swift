@@ -25,15 +25,6 @@ extension BlobStore {
         }
     }
 
-    /// The same of the open store, while others write.
-    public func verifyIndex() throws -> [BlobFinding] {
-        try index.environment.verifyPages(row: BlobIndex.fault).map {
-            BlobFinding(
-                kind: .index, pack: "index/data.mdb", offset: UInt64(clamping: $0.offset), reason: $0.description,
-                digests: [])
-        }
-    }
-
     /// Whether there are packs the index has never heard of: it is empty, or has fallen back to an older state.
     public func indexIsBehind() throws -> Bool {
         let last = try index.lastPack()

@@ -94,9 +94,6 @@ public final class OpenProjections: Sendable {
         PageWalk.verify(directory.string, tables: tables, row: fault).map(\.description)
     }
 
-    /// The same of the open projections, while others write.
-    public func verifyPages() throws -> [String] { try environment.verifyPages(row: OpenProjections.fault).map(\.description) }
-
     private static func fault(_ table: String, _ key: RawSpan, _ value: RawSpan) -> String? {
         RowKind(table)?.isSound(key, value) ?? false ? nil : "a row does not have its checksum"
     }
