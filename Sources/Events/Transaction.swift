@@ -99,6 +99,8 @@ public struct Note: Hashable, Sendable {
         case operationEnded = 8
         case vaultCreated = 9
         case unreadable = 10
+        /// Stands for a transaction that neither copy of the journal has any more.
+        case lost = 11
 
         public var name: StaticString {
             switch self {
@@ -112,6 +114,7 @@ public struct Note: Hashable, Sendable {
             case .operationEnded: "operation_ended"
             case .vaultCreated: "vault_created"
             case .unreadable: "unreadable"
+            case .lost: "lost"
             }
         }
     }

@@ -162,6 +162,11 @@ public final class OpenJournal: Sendable {
     private func settledHead(_ writer: inout Writer) throws -> JournalHead {
         var head = try head()
         if head.segmentEnd == 0 {
+            // An LMDB that fell back to an empty state must not take the segments with it.
+            guard try standing() != .fallenBack else {
+                throw JournalError.damaged(
+                    JournalFinding(file: "journal/lmdb/data.mdb", transaction: head.transaction.next, reason: .copiesDiffer))
+            }
             writer.segment = try SegmentWriter(
                 creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
             head.segmentFirst = head.transaction.next
@@ -250,6 +255,17 @@ public final class OpenJournal: Sendable {
         }
         head = recovered
         if try reader.hasMore(behind: recovered.segmentEnd) { try segment.cut(at: recovered.segmentEnd) }
+    }
+
+    /// Takes into LMDB what the segments have that it does not know, as the next append would.
+    public func settle() throws {
+        guard let commitLock else { throw JournalError.readOnly }
+        try writer.withLock { writer in
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            writer.mustReconcile = true
+            _ = try settledHead(&writer)
+        }
     }
 
     /// Compresses the segments that are full. Each is decoded and compared before its raw shape goes.

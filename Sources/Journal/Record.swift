@@ -18,6 +18,8 @@ public struct RecordView: ~Escapable {
     public let time: Timestamp
     public let account: AccountNumber
     public let origin: Origin
+    /// It stands for a transaction that is lost (`Specs/Format/Journal.md`, "Lost record").
+    public let isLost: Bool
 
     /// Reads the record at the beginning of `bytes`, which may go on behind it.
     @_lifetime(copy bytes)
@@ -40,7 +42,7 @@ public struct RecordView: ~Escapable {
         }
         // Reserved for a codec and a key: a body that is packed must not be taken for a plain one.
         let codec = bytes.unsafeLoadUnaligned(fromByteOffset: 3, as: UInt8.self)
-        guard codec == 0 else { throw DecodingFailure(offset: 3, reason: .unknownVersion(codec)) }
+        guard codec == 0 || codec == LostRecord.codec else { throw DecodingFailure(offset: 3, reason: .unknownVersion(codec)) }
         let key = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self).bigEndian & 0xFF_FFFF
         guard key == 0 else { throw DecodingFailure(offset: 29, reason: .outOfRange) }
         let length = Int(UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
@@ -58,6 +60,10 @@ public struct RecordView: ~Escapable {
         guard let origin = Origin(rawValue: originCode) else {
             throw DecodingFailure(offset: 28, reason: .unknownKind(originCode))
         }
+        isLost = codec == LostRecord.codec
+        guard !isLost || body.byteCount > Digest.byteCount else {
+            throw DecodingFailure(offset: RecordFormat.headerSize, reason: .outOfRange)
+        }
         self.bytes = bytes.extracting(first: length)
         self.origin = origin
         id = TransactionID(rawValue: UInt64(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)))
@@ -71,13 +77,18 @@ public struct RecordView: ~Escapable {
     /// The leaf hash of the record before this one.
     public var previousLeaf: Digest { Digest(bytes.extracting(32..<64)) }
 
-    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1.
-    public var leafHash: Digest { Digest(leaf: bytes) }
+    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1; of a lost record: that of the one it stands for.
+    public var leafHash: Digest {
+        isLost
+            ? Digest(bytes.extracting(bytes.byteCount - RecordFormat.trailerSize - Digest.byteCount..<bytes.byteCount))
+            : Digest(leaf: bytes)
+    }
 
     /// The body, for a ``ChangeReader``.
     public var body: RawSpan {
         @_lifetime(copy self) get {
-            bytes.extracting(RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize)
+            bytes.extracting(
+                RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize - (isLost ? Digest.byteCount : 0))
         }
     }
 

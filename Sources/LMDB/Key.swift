@@ -45,6 +45,11 @@ public struct Key: Sendable {
         count += bytes.byteCount
     }
 
+    /// The key as bytes, lent.
+    public func withSpan<Result>(_ body: (RawSpan) -> Result) -> Result {
+        unsafe withBytes { unsafe body(RawSpan(_unsafeBytes: $0)) }
+    }
+
     /// The key as bytes, for as long as `body` runs.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         var storage = storage

@@ -19,6 +19,8 @@ public final class OpenVault: Sendable {
     public let clock: WallClock
     public let isReadOnly: Bool
     private let blobLock: LockFile?
+    /// Says while this value lives that the vault may be written to.
+    private let mark: WriterMark?
     private let appending = Mutex(())
     private let followed = Mutex<OpenProjections?>(nil)
 
@@ -36,9 +38,11 @@ public final class OpenVault: Sendable {
                 hint: "Run as the user who owns it, or use a command that only reads")
         }
         isReadOnly = readOnly || !writable
-        journal = try OpenJournal(directory.appending("journal"), vault: id, readOnly: isReadOnly, clock: clock)
-        blobs = try BlobStore(
-            path: directory.appending("blobs").string, vault: id.bytes, readOnly: isReadOnly)
+        let opening = VaultOpening(vault: directory, id: id, mayWrite: writable, isWriting: !isReadOnly)
+        try opening.run()
+        mark = isReadOnly ? nil : try WriterMark(directory)
+        journal = try opening.journal(readOnly: isReadOnly, clock: clock)
+        blobs = try opening.blobs(readOnly: isReadOnly)
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
 
@@ -73,8 +77,9 @@ public final class OpenVault: Sendable {
         }
         try OpenJournal.create(in: directory.appending("journal"))
         _ = try BlobStore(path: directory.appending("blobs").string, vault: id.bytes)
+        try UncleanEnd.begin(directory)
         // FORMAT last: only with it is the directory a vault.
-        let format = VaultFormat(version: VaultFormat.current, id: id, created: clock.now())
+        let format = VaultFormat(version: VaultFormat.current, id: id, created: "\(clock.now())")
         let temporary = directory.appending("FORMAT.new")
         let file = try File(temporary, .create)
         try file.write(format.encoded().span.bytes, at: 0)
@@ -213,11 +218,7 @@ public final class OpenVault: Sendable {
 
     private func setAsideProjections() throws {
         guard Directory.exists(projectionsPath) else { return }
-        let quarantine = directory.appending("quarantine")
-        if !Directory.exists(quarantine) { try Directory.create(quarantine) }
-        var number = 1
-        while Directory.exists(quarantine.appending("projections-\(number)")) { number += 1 }
-        try Directory.rename(projectionsPath, to: quarantine.appending("projections-\(number)"))
+        try Quarantine(directory).setAside(projectionsPath)
     }
 
     private func removeEnvironment(_ path: FilePath) throws {

@@ -3,6 +3,7 @@ internal import Connectors
 internal import Events
 internal import Files
 internal import Journal
+internal import LMDB
 internal import Presentation
 internal import Projections
 internal import SystemPackage
@@ -21,9 +22,10 @@ extension Verb {
         do {
             try run(context)
         } catch {
+            if CommandContext.isDamage(error) { Relaunch.afterDamage() }
             // What was found before it failed is passed on first.
             if !(error is OutputClosed) { try context.output.flush() }
-            throw error
+            throw try StorageTrouble(error, vault: VaultPlace(global).directory)?.failure ?? error
         }
         try context.output.flush()
     }
@@ -66,7 +68,18 @@ final class CommandContext {
     enum Access { case reading, writing }
 
     func vault(_ access: Access = .reading) throws -> OpenVault {
-        try OpenVault(VaultPlace(options).directory, readOnly: access == .reading)
+        let directory = try VaultPlace(options).directory
+        Relaunch.arm(vault: directory.string, mayBeginAnew: access == .reading)
+        return try OpenVault(directory, readOnly: access == .reading)
+    }
+
+    /// Whether a file of the vault, not what a person asked for, is the reason.
+    static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case is ProjectionsUnusable, is DecodingFailure, JournalError.damaged: true
+        case let error as LMDBError: error.isDamage
+        default: false
+        }
     }
 
     /// The projections, caught up; a long way shows its progress.
