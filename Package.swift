@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
+                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -95,6 +95,13 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .target(
+            name: "Model",
+            dependencies: [
+                "Events", "Journal", "Projections", "Vault", "Connectors", "Capture", "Restore", "Synthesis", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Model"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
@@ -114,7 +121,7 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["TestKit", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["TestKit", "Model", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
     ]
 )
 
