@@ -66,7 +66,13 @@ public final class OpenVault: Sendable {
                     hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
             }
         }
-        try FileSystemSuitability.check(directory)
+        do {
+            try FileSystemSuitability.check(directory)
+        } catch {
+            // Nothing is left behind; if that fails too, the first reason is the one to tell.
+            if isNew { try? Directory.remove(directory) }
+            throw error
+        }
         let id = UniqueID(using: &generator)
         for name in ["journal", "projections", "locks", "quarantine", "state"] {
             try Directory.create(directory.appending(name))
