@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
                 "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),

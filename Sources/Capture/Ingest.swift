@@ -26,8 +26,8 @@ struct Ingest {
     /// Messages of one job; consecutive, so that neighbours share a frame.
     private static let jobMessages = 512
     /// Bytes after which what was appended is made durable and handed on.
-    private static let groupBytes = 24 << 20
-    private static let groupMessages = 4096
+    private static let groupBytes = 12 << 20
+    private static let groupMessages = 8192
     /// Larger ones are streamed.
     private static let wholeMessageBytes: UInt64 = 4 << 20
 
@@ -64,7 +64,7 @@ struct Ingest {
             try durable(slice, outcomes)
         }
         try OrderedPipeline.run(
-            workers: isSmall ? 1 : WorkerThread.processors + 1, ahead: isSmall ? 1 : WorkerThread.processors + 2,
+            workers: isSmall ? 1 : WorkerThread.processors + 1, ahead: isSmall ? 1 : WorkerThread.processors + 1,
             makeContext: { Worker(store) },
             next: {
                 guard next < wanted.count else { return nil }

@@ -110,6 +110,11 @@ private struct MaildirSourceListing: SourceListing {
 
     func position(_ name: [UInt8]) -> Int? { listing.position(ofBaseName: name) }
 
+    /// Names begin with the time of delivery; a directory keeps its entries in the order of a hash.
+    func inOrderOfArrival(_ positions: [Int32]) -> [Int32] {
+        positions.sorted { name(Int($0)).lexicographicallyPrecedes(name(Int($1))) }
+    }
+
     func flags(_ position: Int) -> MessageFlags {
         let found = listing[position].flags
         var flags: MessageFlags = []

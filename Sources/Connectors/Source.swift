@@ -88,6 +88,13 @@ public protocol SourceListing: Sendable {
     func open(_ position: Int) throws -> any SourceMessage
     /// Entries that are no messages and were passed over, for a person.
     var passedOver: [String] { get }
+    /// The same positions in the order in which the messages came, where the source can tell: neighbours in time are
+    /// alike and compress together.
+    func inOrderOfArrival(_ positions: [Int32]) -> [Int32]
+}
+
+extension SourceListing {
+    public func inOrderOfArrival(_ positions: [Int32]) -> [Int32] { positions }
 }
 
 /// A message that is being read.
