@@ -39,7 +39,12 @@ let package = Package(
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Headers", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Vault",
+            dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -54,7 +59,8 @@ let package = Package(
         .target(
             name: "Capture",
             dependencies: [
-                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault", "MIME",
+                "Connectors",
             ]),
         .target(
             name: "Restore",
@@ -64,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
+                "MIME",
                 "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),

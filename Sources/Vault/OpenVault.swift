@@ -1,6 +1,7 @@
 public import Blobs
 public import Events
 public import Files
+public import Headers
 public import Journal
 internal import LMDB
 public import Projections
@@ -21,6 +22,7 @@ public final class OpenVault: Sendable {
     private let blobLock: LockFile?
     private let appending = Mutex(())
     private let followed = Mutex<OpenProjections?>(nil)
+    private let headers = Mutex<OpenHeaderIndex?>(nil)
 
     /// Opens the vault in `directory`. With `readOnly`, nothing is written but what the projections need to catch up,
     /// and not even that where the directory cannot be written.
@@ -123,6 +125,33 @@ public final class OpenVault: Sendable {
             let open = try openProjections(progress)
             followed = open
             return open
+        }
+    }
+
+    /// The header index, as far as it is; nil where nothing may be written. One that cannot be used is begun anew.
+    public func headerIndex() throws -> OpenHeaderIndex? {
+        guard Directory.isWritable(directory) else { return nil }
+        let path = directory.appending("headers")
+        return try headers.withLock { open in
+            if let open { return open }
+            if !Directory.exists(path) { try Directory.create(path) }
+            do {
+                open = try OpenHeaderIndex(path)
+            } catch let unusable as HeaderIndexUnusable {
+                Log.shared.note("\(unusable); it is begun anew")
+                try removeEnvironment(path)
+                try Directory.create(path)
+                open = try OpenHeaderIndex(path)
+            }
+            return open
+        }
+    }
+
+    /// Removes the header index, which is begun anew by whoever needs it next.
+    public func removeHeaderIndex() throws {
+        try headers.withLock { open in
+            open = nil
+            try removeEnvironment(directory.appending("headers"))
         }
     }
 
