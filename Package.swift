@@ -39,7 +39,12 @@ let package = Package(
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Headers", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Vault",
+            dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers"]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -54,7 +59,8 @@ let package = Package(
         .target(
             name: "Capture",
             dependencies: [
-                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault", "MIME",
+                "Connectors",
             ]),
         .target(
             name: "Restore",
@@ -64,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
+                "MIME",
                 "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -81,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
+                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -95,6 +102,13 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .target(
+            name: "Model",
+            dependencies: [
+                "Events", "Journal", "Projections", "Vault", "Connectors", "Capture", "Restore", "Synthesis", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Model"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
@@ -114,7 +128,7 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["TestKit", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["TestKit", "Model", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
     ]
 )
 

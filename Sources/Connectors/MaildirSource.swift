@@ -22,6 +22,9 @@ public final class MaildirSource: WatchableSource {
         }
     }
 
+    /// Maildir's own rule, whatever the folder.
+    public var hasUniqueNames: Bool { true }
+
     public func identity() throws -> [UInt8] {
         MaildirSource.identity(of: maildir.path, maildir.identity.inode)
     }
