@@ -8,6 +8,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
@@ -44,6 +46,14 @@ let package = Package(
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
+        .target(name: "IMAP"),
+        .target(
+            name: "Network",
+            dependencies: [
+                "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .target(name: "Presentation", dependencies: ["Events"]),
         .target(name: "MIME", dependencies: ["CGMime", "Events"]),
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
@@ -104,6 +114,13 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(name: "IMAPTests", dependencies: ["IMAP", "TestKit"]),
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: [
+                "Network", "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
