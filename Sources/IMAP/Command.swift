@@ -169,7 +169,8 @@ public struct SASLResponse: Hashable, Sendable {
     public static func xoauth2(user: [UInt8], token: [UInt8]) throws(EncodingRefusal) -> SASLResponse {
         try check(user, token)
         return SASLResponse(
-            mechanism: .xoauth2, response: Array("user=".utf8) + user + [1] + Array("auth=Bearer ".utf8) + token + [1, 1])
+            mechanism: .xoauth2,
+            response: Array("user=".utf8) + user + [1] + Array("auth=Bearer ".utf8) + token + [1, 1])
     }
 
     /// RFC 7628.

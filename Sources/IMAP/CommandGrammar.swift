@@ -100,7 +100,8 @@ extension Command {
             try writer.pairs(" ", entries)
         case .getQuotaRoot(let name): try writer.mailbox("GETQUOTAROOT ", name)
         case .notifyPersonal:
-            writer.words("NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))")
+            writer.words(
+                "NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))")
         case .notifyNone: writer.words("NOTIFY NONE")
         }
     }

@@ -5,7 +5,8 @@ public struct MailboxName: Hashable, Sendable {
 
     /// `INBOX` is the same in any case (RFC 9051, 5.1).
     public init(_ bytes: [UInt8]) {
-        self.bytes = bytes.count == 5 && bytes.map({ $0 & 0xDF }) == MailboxName.inbox.bytes ? MailboxName.inbox.bytes : bytes
+        self.bytes =
+            bytes.count == 5 && bytes.map({ $0 & 0xDF }) == MailboxName.inbox.bytes ? MailboxName.inbox.bytes : bytes
     }
 
     private init(inbox bytes: [UInt8]) { self.bytes = bytes }

@@ -34,8 +34,15 @@ final class Inbox: Sendable {
         }
     }
 
-    enum Taken { case bytes(ByteBuffer), ended, woken, failed(Failed) }
-    enum Handshake { case done, ended, failed(Failed) }
+    enum Taken {
+        case bytes(ByteBuffer)
+        case ended, woken
+        case failed(Failed)
+    }
+    enum Handshake {
+        case done, ended
+        case failed(Failed)
+    }
 
     private let monitor = Monitor(State())
 

@@ -36,7 +36,8 @@ public struct NetworkFailure: Error, Hashable, Sendable, CustomStringConvertible
     public var hint: String {
         switch kind {
         case .unreachable: "Is the name right, is the server up, and does a firewall let port \(endpoint.port) through?"
-        case .tlsRefused: "For a private authority name its certificate with --ca FILE; verification cannot be turned off"
+        case .tlsRefused:
+            "For a private authority name its certificate with --ca FILE; verification cannot be turned off"
         case .plaintextInjected: "Somebody may be in between. Use imaps:// instead of STARTTLS"
         case .deadline: "It is tried again later; a server that is always slow needs a look at its load"
         case .closed: "It is tried again later; the server's own log says why it closes connections"
