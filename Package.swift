@@ -8,6 +8,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
@@ -49,11 +51,21 @@ let package = Package(
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
+        .target(name: "Secrets"),
+        .target(name: "IMAP"),
+        .target(
+            name: "Network",
+            dependencies: [
+                "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .target(name: "Presentation", dependencies: ["Events"]),
         .target(name: "MIME", dependencies: ["CGMime", "Events"]),
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
-        .target(name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox"]),
+        .target(
+            name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox", "Network", "Secrets"]),
 
         // The doors: they join the two.
         .target(
@@ -71,8 +83,8 @@ let package = Package(
             name: "yestermail",
             dependencies: [
                 "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
-                "MIME",
-                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
+                "MIME", "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore", "Network",
+                "Secrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -118,11 +130,26 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(
+            name: "SecretsTests",
+            dependencies: ["Secrets", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(name: "IMAPTests", dependencies: ["IMAP", "TestKit"]),
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: [
+                "Network", "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
-        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
+        .testTarget(
+            name: "ConnectorsTests",
+            dependencies: [
+                "Connectors", "Events", "Network", "Secrets", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
