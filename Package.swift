@@ -25,6 +25,8 @@ let package = Package(
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
+        .target(
+            name: "Transparency", dependencies: ["Events", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Threads"),
         .target(
@@ -39,7 +41,11 @@ let package = Package(
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Vault",
+            dependencies: [
+                "CLinux", "Events", "Transparency", "Files", "LMDB", "Blobs", "Journal", "Projections",
+            ]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -64,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
+                "Events", "Transparency", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault",
+                "MIME",
                 "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -82,6 +89,8 @@ let package = Package(
             name: "yestermail-bench",
             dependencies: [
                 "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
+                "Transparency",
+                "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -93,15 +102,20 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
+            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
+        .testTarget(
+            name: "TransparencyTests",
+            dependencies: [
+                "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
