@@ -27,6 +27,8 @@ let package = Package(
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
+        .target(
+            name: "Transparency", dependencies: ["Events", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Threads"),
         .target(
@@ -46,7 +48,9 @@ let package = Package(
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "Vault",
-            dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers"]),
+            dependencies: [
+                "CLinux", "Events", "Transparency", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers",
+            ]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -84,7 +88,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
                 "MIME", "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore", "Network",
-                "Secrets",
+                "Secrets", "Transparency",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -101,6 +105,7 @@ let package = Package(
             name: "yestermail-bench",
             dependencies: [
                 "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
+                "Transparency", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -112,7 +117,7 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
+            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
         .target(
             name: "Model",
@@ -123,11 +128,16 @@ let package = Package(
             path: "Tests/Model"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
+        .testTarget(
+            name: "TransparencyTests",
+            dependencies: [
+                "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
         .testTarget(
