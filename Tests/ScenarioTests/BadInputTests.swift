@@ -10,7 +10,7 @@ struct BadInputTests {
     private static let isRoot = geteuid() == 0
 
     /// Whether this process may mount: root, and the kernel agrees.
-    private static let canMount: Bool = {
+    static let canMount: Bool = {
         let scratch = Scratch("mount")
         guard isRoot, Tree.run("/bin/mount", ["-t", "tmpfs", "-o", "size=1m", "none", scratch.path.string]) == 0 else {
             return false
@@ -19,7 +19,7 @@ struct BadInputTests {
     }()
 
     /// A file system of its own, gone with the value.
-    private final class SmallDisk {
+    final class SmallDisk {
         let scratch = Scratch("disk")
         var path: FilePath { scratch.path }
 
