@@ -8,6 +8,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
@@ -25,6 +27,8 @@ let package = Package(
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
+        .target(
+            name: "Transparency", dependencies: ["Events", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Threads"),
         .target(
@@ -34,27 +38,45 @@ let package = Package(
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(
-            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
+            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB", "Threads"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Headers", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Vault",
+            dependencies: [
+                "CLinux", "Events", "Transparency", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers",
+            ]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
+        .target(name: "Secrets"),
+        .target(name: "IMAP"),
+        .target(
+            name: "Network",
+            dependencies: [
+                "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .target(name: "Presentation", dependencies: ["Events"]),
         .target(name: "MIME", dependencies: ["CGMime", "Events"]),
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
-        .target(name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox"]),
+        .target(
+            name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox", "Network", "Secrets"]),
 
         // The doors: they join the two.
         .target(
             name: "Capture",
             dependencies: [
-                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault", "MIME",
+                "Connectors",
             ]),
         .target(
             name: "Restore",
@@ -64,8 +86,9 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
-                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
+                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
+                "MIME", "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore", "Network",
+                "Secrets", "Transparency",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -81,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
+                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
+                "Transparency", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -93,28 +117,55 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
+            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .target(
+            name: "Model",
+            dependencies: [
+                "Events", "Journal", "Projections", "Vault", "Connectors", "Capture", "Restore", "Synthesis", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Model"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
+        .testTarget(
+            name: "TransparencyTests",
+            dependencies: [
+                "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(
+            name: "SecretsTests",
+            dependencies: ["Secrets", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(name: "IMAPTests", dependencies: ["IMAP", "TestKit"]),
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: [
+                "Network", "Threads", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
-        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
+        .testTarget(
+            name: "ConnectorsTests",
+            dependencies: [
+                "Connectors", "Events", "Network", "Secrets", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["TestKit", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["TestKit", "Model", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
     ]
 )
 

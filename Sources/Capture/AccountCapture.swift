@@ -14,6 +14,8 @@ public final class AccountCapture {
     public let account: Account
     let source: any Source
     private let lock: CaptureLock
+    /// What the pass before held back: by folder and name, in the source's words.
+    fileprivate var held: Set<[UInt8]> = []
 
     /// Takes the right to capture `account`. Throws when another process has it.
     public init(_ vault: OpenVault, _ account: Account, _ source: any Source) throws {
@@ -27,13 +29,18 @@ public final class AccountCapture {
 
     /// Reconciles the vault with the source where `scope` says. With `deep`, every message is read again and its bytes
     /// compared.
+    ///
+    /// A watch, which looks at some folders at a time, must not take the two halves of a move for a new and a deleted
+    /// message (`Specs/Decisions/0009`). Therefore `meanwhile` is asked, before anything that vanished is believed to be
+    /// gone, where else something has happened; and with `holdsBack`, what looks like a copy is recorded only when it
+    /// still does in the next pass: ``PassReport/held`` names the folders that pass has to look at.
     public func pass(
-        _ scope: PassScope = .all, origin: Origin, deep: Bool = false,
-        progress: @escaping (PassProgress) -> Void = { _ in }
+        _ scope: PassScope = .all, origin: Origin, deep: Bool = false, holdsBack: Bool = false,
+        meanwhile: () throws -> PassScope? = { nil }, progress: @escaping (PassProgress) -> Void = { _ in }
     ) throws -> PassReport {
-        let pass = Pass(self, origin: origin, deep: deep, progress: progress)
+        let pass = Pass(self, origin: origin, deep: deep, holdsBack: holdsBack, progress: progress)
         do {
-            return try pass.run(scope)
+            return try pass.run(scope, meanwhile)
         } catch let failure as SourceFailure {
             let address = account.state.address
             if case .unavailable(let why) = failure {
@@ -51,6 +58,8 @@ private final class Pass {
     private let account: AccountNumber
     private let origin: Origin
     private let deep: Bool
+    private let holdsBack: Bool
+    private var held: Set<[UInt8]> = []
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
     private var returned: ReturnedItems?
@@ -64,14 +73,17 @@ private final class Pass {
     /// How often a listing is repeated to tell what was moved while it was made from what is gone.
     private static let confirmations = 3
 
-    init(_ capture: AccountCapture, origin: Origin, deep: Bool, progress: @escaping (PassProgress) -> Void) {
-        self.capture = capture
+    init(
+        _ capture: AccountCapture, origin: Origin, deep: Bool, holdsBack: Bool,
+        progress: @escaping (PassProgress) -> Void
+    ) {
+        (self.capture, self.holdsBack) = (capture, holdsBack)
         vault = capture.vault
         account = capture.account.number
         (self.origin, self.deep, self.progress) = (origin, deep, progress)
     }
 
-    func run(_ scope: PassScope) throws -> PassReport {
+    func run(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws -> PassReport {
         let projections = try vault.projections()
         nextFolder = try projections.highestNumber(account, .folder) + 1
         nextMessage = try projections.highestNumber(account, .message) + 1
@@ -83,16 +95,27 @@ private final class Pass {
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
         for (name, number) in numbers { folderNames[number] = name }
+        var scope = wanted
         var comparisons = try compare(folders, numbers, scope, projections)
-        // What vanished here may have appeared where had been looked before: look once more, until it stays the same.
+        // What vanished here may have appeared where had been looked before, or where nobody has looked yet: look once
+        // more, until it stays the same.
         for _ in 0..<Pass.confirmations where comparisons.contains(where: { !$0.vanished.isEmpty }) {
-            let again = try compare(folders, numbers, scope, projections)
-            let isSame = again.map { $0.vanished.map(\.number) } == comparisons.map { $0.vanished.map(\.number) }
-            comparisons = again
+            let wider = try meanwhile().map { scope.union($0) } ?? scope
+            let again = try compare(folders, numbers, wider, projections)
+            let isSame =
+                wider == scope
+                && again.map { $0.vanished.map(\.number) } == comparisons.map { $0.vanished.map(\.number) }
+            (comparisons, scope) = (again, wider)
             if isSame { break }
         }
         try commit(structure)
-        try store(comparisons, folders) { try self.compare(folders, numbers, scope, projections) }
+        try store(comparisons, folders) {
+            // Everywhere: the folder a message came from need not be one of those that were asked for.
+            let counted = (self.report.messages, self.report.unlistable, self.report.passedOver)
+            defer { (self.report.messages, self.report.unlistable, self.report.passedOver) = counted }
+            return try self.compare(folders, numbers, .all, projections)
+        }
+        capture.held = held
         return report
     }
 
@@ -200,7 +223,9 @@ private final class Pass {
     private func store(
         _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
     ) throws {
-        var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
+        var matcher = VanishedMatcher(
+            comparisons.flatMap(\.vanished) + (try messages(of: folders.deleted)),
+            byName: capture.source.hasUniqueNames)
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
         for (index, comparison) in comparisons.enumerated() {
@@ -232,12 +257,16 @@ private final class Pass {
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
         if !doubtful.isEmpty {
-            // The vault has these bytes: copies, or messages that came here when their old folder had been listed. Only
-            // another look tells them apart; what it misses besides is the next pass's matter.
+            // The vault has these bytes: copies, or messages that came here when their old folder had been listed, or was
+            // not in scope. Only another look tells them apart; what it misses besides is the next pass's matter.
             let known = Set(comparisons.flatMap(\.vanished).map(\.number))
-            var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
+            var late = VanishedMatcher(
+                try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) }, byName: false)
             var copies: [JournalEntry] = []
             for (wanted, outcome) in doubtful {
+                if case .stored(let digest, _, _, _) = outcome, !late.has(digest), holdBack(wanted, comparisons) {
+                    continue
+                }
                 guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
                 if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
@@ -259,6 +288,18 @@ private final class Pass {
         try recordDeletions(comparisons, folders, matcher)
     }
 
+    /// Whether a message that looks like a copy waits for the next pass: what it was copied from may be about to go, and
+    /// then it was moved. Once only.
+    private func holdBack(_ wanted: Ingest.Wanted, _ comparisons: [MessageComparison]) -> Bool {
+        let comparison = comparisons[wanted.comparison]
+        guard holdsBack, let folder = folderNames[comparison.folder] else { return false }
+        let key = folder + [0] + comparison.listing.name(Int(wanted.position))
+        guard !capture.held.contains(key) else { return false }
+        held.insert(key)
+        report.held.insert(folder)
+        return true
+    }
+
     /// The change that a message read for the first time in its place amounts to; nil when it went before it was read.
     private func change(
         _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
@@ -276,25 +317,37 @@ private final class Pass {
         case .unreadable(let code, let what):
             report.unreadable.append(what)
             state.content = .unreadable(code)
+            // Its name is all there is to know it by; what was kept of it when it could be read is kept on.
+            if let before = matcher.take(named: state.sourceName) {
+                (state.content, state.internalDate) = (before.state.content, before.state.internalDate)
+                return moved(before, state)
+            }
         case .stored(let digest, let size, let date, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
             state.internalDate = date
             if let before = matcher.take(digest, name: state.sourceName, folder: comparison.folder) {
-                var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
-                if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
-                if before.state.flags.contains(.passed) != state.flags.contains(.passed)
-                    || before.state.keywords != state.keywords
-                {
-                    kinds.insert(.tags)
-                }
-                return Change(ItemID(.message, before.number), kinds, ItemState(state))
+                return moved(before, state)
             }
+            if let before = matcher.take(unreadable: state.sourceName) { return moved(before, state) }
             if let back = try whatReturned(state) { return back }
         }
         defer { nextMessage += 1 }
         report.created += 1
         return Change(ItemID(.message, nextMessage), .created, ItemState(state))
+    }
+
+    /// The change of a message that vanished and is there again in another place, or under another name.
+    private func moved(_ before: VanishedMessage, _ state: MessageState) -> Change {
+        var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
+        if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
+        if before.state.flags.contains(.passed) != state.flags.contains(.passed)
+            || before.state.keywords != state.keywords
+        {
+            kinds.insert(.tags)
+        }
+        if before.state.content != state.content { kinds.insert(.content) }
+        return Change(ItemID(.message, before.number), kinds, ItemState(state))
     }
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.

@@ -102,10 +102,10 @@ public struct RecordView: ~Escapable {
 }
 
 /// Encodes records one behind the other, each chained to the one before.
-struct RecordEncoder {
-    private(set) var writer = ByteWriter(capacity: 1 << 16)
+struct RecordEncoder: Sendable {
+    private var writer = ByteWriter(capacity: 1 << 16)
     /// Where each record begins; one more than there are records, the last being the end.
-    private(set) var offsets: [Int] = [0]
+    private var offsets: [Int] = [0]
     private(set) var leaf: Digest
     private(set) var id: TransactionID
     private(set) var time: Timestamp
@@ -115,7 +115,8 @@ struct RecordEncoder {
         (self.id, self.time, self.leaf) = (id, time, leaf)
     }
 
-    mutating func append(_ entry: JournalEntry, now: Timestamp) {
+    /// - Throws: ``JournalError/tooLarge(bytes:)`` for a record beyond ``RecordFormat/largest``.
+    mutating func append(_ entry: JournalEntry, now: Timestamp) throws(JournalError) {
         let start = writer.count
         id = id.next
         // A clock that steps back is held, and the difference noted (`Specs/Format/Journal.md`, "Time").
@@ -135,15 +136,25 @@ struct RecordEncoder {
         writer.integer(UInt32(0))
         entry.encodeBody(clockBehind: behind, into: &writer)
         let length = writer.count - start + RecordFormat.trailerSize
+        guard length <= RecordFormat.largest else { throw .tooLarge(bytes: length) }
         writer.replace(at: start + 4, with: UInt32(length))
         writer.replace(at: start + 64, with: writer.checksum(start..<start + 64))
         writer.integer(writer.checksum(start + RecordFormat.headerSize..<writer.count))
-        leaf = Digest(leaf: writer.bytes.span.bytes.extracting(start..<writer.count))
+        leaf = Digest(leaf: writer.span.extracting(start..<writer.count))
         offsets.append(writer.count)
     }
 
     var count: Int { offsets.count - 1 }
 
-    /// The bytes of the records in `range`.
-    func range(_ range: Range<Int>) -> Range<Int> { offsets[range.lowerBound]..<offsets[range.upperBound] }
+    /// All records, one behind the other.
+    var bytes: RawSpan {
+        @_lifetime(borrow self) get { writer.span }
+    }
+
+    /// The record at `index`, 0 ..< ``count``.
+    @_lifetime(borrow self)
+    func record(_ index: Int) -> RawSpan { writer.span.extracting(offsets[index]..<offsets[index + 1]) }
+
+    /// An encoder that goes on behind this one, with nothing in it yet.
+    var next: RecordEncoder { RecordEncoder(behind: id, time: time, leaf: leaf) }
 }

@@ -5,10 +5,11 @@ internal import LMDB
 extension OpenProjections {
     /// Follows the journal to its head, in batches of which each is durable with its position. Returns the position.
     ///
-    /// Any process may do it: LMDB lets one write at a time, and each begins where the other ended.
+    /// Any process may do it: LMDB lets one write at a time, and each begins where the other ended. What `progress` throws
+    /// ends it; what was done until then stays.
     @discardableResult
     public func follow(
-        _ journal: OpenJournal, batch: Int = 20_000, progress: (TransactionID) -> Void = { _ in }
+        _ journal: OpenJournal, batch: Int = 20_000, progress: (TransactionID) throws -> Void = { _ in }
     ) throws -> TransactionID {
         let head = try journal.head().transaction
         var position = try position()
@@ -19,7 +20,7 @@ extension OpenProjections {
             position = try environment.write { (transaction: inout WriteTransaction) -> TransactionID in
                 try self.apply(journal, through: head, atMost: batch, in: &transaction)
             }
-            progress(position)
+            try progress(position)
         }
         return position
     }
@@ -126,7 +127,7 @@ struct ProjectionStep {
             pointer.integer(index)
             try row.put(
                 .live, tables.live, Key(live: account, item.kind, folder: folder, number: item.number),
-                pointer.bytes.span.bytes, in: &transaction)
+                pointer.span, in: &transaction)
         } else {
             totals.deletedItems += 1
             try row.put(.deleted, tables.deleted, Key(deleted: account, id, item), RawSpan(), in: &transaction)

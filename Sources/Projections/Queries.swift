@@ -208,7 +208,7 @@ extension OpenProjections {
                         lengths.removeAll()
                         lengths.integer(UInt32(cursor.key.byteCount))
                         lengths.integer(UInt32(cursor.value.byteCount))
-                        hash.update(lengths.bytes.span.bytes)
+                        hash.update(lengths.span)
                         hash.update(cursor.key)
                         hash.update(cursor.value)
                     }

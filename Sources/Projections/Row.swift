@@ -55,6 +55,6 @@ struct RowWriter {
         buffer.removeAll()
         buffer.raw(payload)
         buffer.integer(key.withSpan { kind.checksum($0, payload) })
-        try transaction.putAscending(table, key, buffer.bytes.span.bytes)
+        try transaction.putAscending(table, key, buffer.span)
     }
 }

@@ -1,6 +1,7 @@
 public import Blobs
 public import Events
 public import Files
+public import Headers
 public import Journal
 internal import LMDB
 public import Projections
@@ -23,6 +24,7 @@ public final class OpenVault: Sendable {
     private let mark: WriterMark?
     private let appending = Mutex(())
     private let followed = Mutex<OpenProjections?>(nil)
+    private let headers = Mutex<OpenHeaderIndex?>(nil)
 
     /// Opens the vault in `directory`. With `readOnly`, nothing is written but what the projections need to catch up,
     /// and not even that where the directory cannot be written.
@@ -70,7 +72,13 @@ public final class OpenVault: Sendable {
                     hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
             }
         }
-        try FileSystemSuitability.check(directory)
+        do {
+            try FileSystemSuitability.check(directory)
+        } catch {
+            // Nothing is left behind; if that fails too, the first reason is the one to tell.
+            if isNew { try? Directory.remove(directory) }
+            throw error
+        }
         let id = UniqueID(using: &generator)
         for name in ["journal", "projections", "locks", "quarantine", "state"] {
             try Directory.create(directory.appending(name))
@@ -122,6 +130,33 @@ public final class OpenVault: Sendable {
             let open = try openProjections(progress)
             followed = open
             return open
+        }
+    }
+
+    /// The header index, as far as it is; nil where nothing may be written. One that cannot be used is begun anew.
+    public func headerIndex() throws -> OpenHeaderIndex? {
+        guard Directory.isWritable(directory) else { return nil }
+        let path = directory.appending("headers")
+        return try headers.withLock { open in
+            if let open { return open }
+            if !Directory.exists(path) { try Directory.create(path) }
+            do {
+                open = try OpenHeaderIndex(path)
+            } catch let unusable as HeaderIndexUnusable {
+                Log.shared.note("\(unusable); it is begun anew")
+                try removeEnvironment(path)
+                try Directory.create(path)
+                open = try OpenHeaderIndex(path)
+            }
+            return open
+        }
+    }
+
+    /// Removes the header index, which is begun anew by whoever needs it next.
+    public func removeHeaderIndex() throws {
+        try headers.withLock { open in
+            open = nil
+            try removeEnvironment(directory.appending("headers"))
         }
     }
 
