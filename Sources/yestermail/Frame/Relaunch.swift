@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// LMDB reads through a memory map: a page that cannot be read, or that makes no sense, ends the process by a signal. So the
 /// signal is heeded: the vault is marked as suspect, which makes whoever opens it next verify and heal it first, and a command that
-/// has said nothing yet begins anew and is that next one (`Specs/Decisions/0013-damage-and-repair.md`).
+/// has said nothing yet begins anew and is that next one (`Specs/Decisions/0011-damage-and-repair.md`).
 enum Relaunch {
     private static let variable = "YESTERMAIL_BEGUN_ANEW"
     /// What the handler needs; set once, before it is installed.
