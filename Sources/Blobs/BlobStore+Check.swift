@@ -39,7 +39,10 @@ extension BlobStore {
             take(plan.walked)
             let before = pointed
             for result in try plan.run(options, in: self) { take(result) }
-            let counted = (UInt32(plan.frames.count), UInt32(pointed.messages - before.messages), UInt32(pointed.parts - before.parts))
+            let counted = (
+                UInt32(plan.frames.count), UInt32(pointed.messages - before.messages),
+                UInt32(pointed.parts - before.parts)
+            )
             if plan.walked.findings.isEmpty, counted != (row.frames, row.messages, row.parts) {
                 report(
                     BlobFinding(

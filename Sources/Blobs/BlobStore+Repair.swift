@@ -53,7 +53,9 @@ extension BlobStore {
             }
             if changed {
                 // What was open of the old files is not written to any more.
-                appender.withLock { $0 = Appender(path: path, vault: vault, packBytes: options.packBytes, readOnly: false) }
+                appender.withLock {
+                    $0 = Appender(path: path, vault: vault, packBytes: options.packBytes, readOnly: false)
+                }
             }
         }
         var disagrees = false
@@ -78,7 +80,8 @@ extension BlobStore {
             try OpenFile.syncDirectory(path + "/packs")
             report(
                 RepairNote(
-                    file: "blobs/" + PackFormat.fileName(number), detail: "the pack is gone; an empty one is in its place",
+                    file: "blobs/" + PackFormat.fileName(number),
+                    detail: "the pack is gone; an empty one is in its place",
                     isLoss: true))
             return true
         }

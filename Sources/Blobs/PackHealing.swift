@@ -108,7 +108,8 @@ struct PackHealing {
         let payloadAt = tableAt + header.tableLength
         var payload = try read(header.storedLength, payloadAt)
         if crc32c(Self.span(table)) != header.tableChecksum {
-            guard let right = SingleBit.corrected(table, stored: header.tableChecksum), crc32c(Self.span(right)) == header.tableChecksum
+            guard let right = SingleBit.corrected(table, stored: header.tableChecksum),
+                crc32c(Self.span(right)) == header.tableChecksum
             else { return try void(at, end, "a frame's table is damaged") }
             table = right
             patch(tableAt, right)
@@ -150,7 +151,8 @@ struct PackHealing {
     /// Puts frames that hold nothing in place of the bytes from `start` to `end`.
     private mutating func void(_ start: Int, _ end: Int, _ why: String) throws {
         notes.append(
-            RepairNote(file: name, detail: "\(why), from byte \(start) to \(end): what was in it is lost here", isLoss: true))
+            RepairNote(
+                file: name, detail: "\(why), from byte \(start) to \(end): what was in it is lost here", isLoss: true))
         var at = start
         while at < end {
             var length = min(end - at, FrameHeader.length + PackFormat.longestPayload)

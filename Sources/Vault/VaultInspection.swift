@@ -1,5 +1,5 @@
-public import Events
 internal import Blobs
+public import Events
 internal import Files
 internal import Journal
 internal import Projections

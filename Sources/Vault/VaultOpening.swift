@@ -67,7 +67,8 @@ struct VaultOpening {
         let head = try JournalRebuild.fromSegments(
             journal, vault: id, setAside: { try quarantine.setAside($0) })
         Log.shared.note(
-            "the journal in LMDB cannot be used (\(why)); it was made anew from the segments, through \(head.transaction)")
+            "the journal in LMDB cannot be used (\(why)); it was made anew from the segments, through \(head.transaction)"
+        )
     }
 
     private func openIndex(_ verifies: Bool, _ end: UncleanEnd) throws {
@@ -127,7 +128,8 @@ struct VaultOpening {
 
     private func note(_ before: TransactionID, _ after: TransactionID) {
         guard after > before else { return }
-        Log.shared.note("\(after.rawValue - before.rawValue) transactions that only the segments had were taken into LMDB")
+        Log.shared.note(
+            "\(after.rawValue - before.rawValue) transactions that only the segments had were taken into LMDB")
     }
 
     private func remake() throws {

@@ -1,6 +1,6 @@
+internal import Blobs
 public import Events
 public import Files
-internal import Blobs
 internal import Journal
 internal import Projections
 public import SystemPackage
@@ -42,10 +42,12 @@ public enum VaultRepair {
                 let why = BlobStore.indexFault(blobs.string) ?? BlobStore.verifyIndex(blobs.string).first?.reason
             {
                 try quarantine.setAside(blobs.appending("index"))
-                report(RepairNote(file: "blobs/index/data.mdb", detail: "set aside (\(why)) and made anew from the packs"))
+                report(
+                    RepairNote(file: "blobs/index/data.mdb", detail: "set aside (\(why)) and made anew from the packs"))
             }
             let projections = directory.appending("projections")
-            if Directory.exists(projections.appending("data.mdb")), let why = OpenProjections.verify(projections).first {
+            if Directory.exists(projections.appending("data.mdb")), let why = OpenProjections.verify(projections).first
+            {
                 try quarantine.setAside(projections)
                 report(
                     RepairNote(

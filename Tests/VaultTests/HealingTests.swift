@@ -22,7 +22,11 @@ private struct MailVault {
         var entries = [
             JournalEntry(
                 account: account.number, origin: .scan,
-                changes: [Change(ItemID(.folder, 1), .created, ItemState(FolderState(path: [Array("INBOX".utf8)], sourceName: [1])))])
+                changes: [
+                    Change(
+                        ItemID(.folder, 1), .created,
+                        ItemState(FolderState(path: [Array("INBOX".utf8)], sourceName: [1])))
+                ])
         ]
         for number in 1...count {
             let text = Array("Subject: message \(number)\n\n".utf8) + generator.bytes(generator.number(10..<3_000))
@@ -108,7 +112,9 @@ struct HealingTests {
     func copied() throws {
         let mail = try MailVault()
         let digest = try mail.digest()
-        for name in ["journal/lmdb", "journal/lock", "blobs/index", "blobs/LOCK", "projections", "locks", "state", "quarantine"] {
+        for name in [
+            "journal/lmdb", "journal/lock", "blobs/index", "blobs/LOCK", "projections", "locks", "state", "quarantine",
+        ] {
             Tree.remove(mail.path.appending(name))
         }
         #expect(try mail.unreadable().isEmpty)
