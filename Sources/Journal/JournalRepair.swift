@@ -50,12 +50,14 @@ public struct JournalRepair {
             let next = index + 1 < entries.count ? entries[index + 1] : nil
             if entry.first.rawValue > position.last + 1 {
                 // A whole segment is gone.
-                try heal(nil, through: entry.first.rawValue - 1, nextLeaf: SegmentHeader.previousLeaf(of: entry), &position)
+                try heal(
+                    nil, through: entry.first.rawValue - 1, nextLeaf: SegmentHeader.previousLeaf(of: entry), &position)
                 changed = true
             } else if entry.first.rawValue <= position.last {
                 // It lies across what stands before it already.
                 try setAside(entry.path)
-                report(RepairNote(file: entry.name, detail: "set aside: its transactions stand in the segment before it"))
+                report(
+                    RepairNote(file: entry.name, detail: "set aside: its transactions stand in the segment before it"))
                 changed = true
                 continue
             }
@@ -191,7 +193,9 @@ public struct JournalRepair {
                 break
             }
             let leaf = wanted.first ?? .zero
-            bytes.raw(LostRecord.encoded(name, leaf: leaf, previousLeaf: at.leaf, time: max(at.time, position.time, .init(rawValue: 0))))
+            bytes.raw(
+                LostRecord.encoded(
+                    name, leaf: leaf, previousLeaf: at.leaf, time: max(at.time, position.time, .init(rawValue: 0))))
             at.last = id
             at.leaf = leaf
             at.time = max(at.time, .init(rawValue: 0))
@@ -205,7 +209,10 @@ public struct JournalRepair {
         if fromOther > 0 { parts.append("\(fromOther) of them from LMDB") }
         if corrected > 0 { parts.append("\(corrected) with one bit put right") }
         if lost > 0 { parts.append("\(lost) lost") }
-        report(RepairNote(file: name, transaction: TransactionID(rawValue: first), detail: "written anew: " + parts.joined(separator: ", ")))
+        report(
+            RepairNote(
+                file: name, transaction: TransactionID(rawValue: first),
+                detail: "written anew: " + parts.joined(separator: ", ")))
         position = at
     }
 

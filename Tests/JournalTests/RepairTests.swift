@@ -131,7 +131,8 @@ struct RepairTests {
             case .random: bytes.replaceSubrange(start..., with: generator.bytes(whole.count - start))
             }
             if accident != .missing { Tree.write(file, bytes) }
-            let comment: Comment = "\(accident.rawValue) \(file.lastComponent?.string ?? "") at \(start), seed \(generator.seed)"
+            let comment: Comment =
+                "\(accident.rawValue) \(file.lastComponent?.string ?? "") at \(start), seed \(generator.seed)"
             let result = try repair(directory)
             #expect(result.notes.allSatisfy { !$0.isLoss }, comment)
             #expect(try directory.names() == names, comment)

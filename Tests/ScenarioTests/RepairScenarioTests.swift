@@ -118,8 +118,9 @@ struct RepairScenarioTests {
         #expect(try scene.program.run("check", "--json").object["blobs_read"] as? Int == 1)
         #expect(try scene.program.run("check", "--read-data", "--json").object["blobs_read"] as? Int == 3)
         let sample = try scene.program.run("check", "--read-data=50%", "--seed", "7", "--json").object
-        #expect(try scene.program.run("check", "--read-data=50%", "--seed", "7", "--json").object["blobs_read"] as? Int
-            == sample["blobs_read"] as? Int)
+        #expect(
+            try scene.program.run("check", "--read-data=50%", "--seed", "7", "--json").object["blobs_read"] as? Int
+                == sample["blobs_read"] as? Int)
     }
 
     @Test("check --repair refuses while a watch writes")
@@ -141,7 +142,9 @@ struct RepairScenarioTests {
         let watch = try ProgramChild(
             vault: scene.program.vault, ["watch", "--json"], output: scene.scratch.appending("watch.out"))
         #expect(watch.says("ready"))
-        for number in 10..<40 { scene.maildir.deliver("", "\(number).x:2,", "Subject: number \(number)\n\n\(number)\n") }
+        for number in 10..<40 {
+            scene.maildir.deliver("", "\(number).x:2,", "Subject: number \(number)\n\n\(number)\n")
+        }
         #expect(watch.says("recorded"))
         let copy = scene.scratch.appending("copy")
         for name in ["", "journal", "blobs"] { Tree.makeDirectory(copy.appending(name)) }
@@ -157,7 +160,9 @@ struct RepairScenarioTests {
         #expect(check.error.contains("made anew"))
         #expect(try program.run("cat", "anna", scene.item("contract")).text == CommandLineScene.first)
         try program.run("scan")
-        #expect(try program.run("ls", "anna", "--json").lines.count == scene.program.run("ls", "anna", "--json").lines.count)
+        #expect(
+            try program.run("ls", "anna", "--json").lines.count == scene.program.run("ls", "anna", "--json").lines.count
+        )
     }
 
     @Test(

@@ -50,6 +50,9 @@ enum Relaunch {
         begin()
     }
 
+    /// Whoever opens the vault next verifies it first.
+    static func markSuspect() { if let mark { touch(mark) } }
+
     /// Only what is safe in a signal handler.
     private static func received(_ number: Int32) {
         if let mark { touch(mark) }
