@@ -48,6 +48,8 @@ struct Yestermail: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Help",
-                subcommands: [DemoCommand.self, TimeCommand.self, CompletionCommand.self, VersionCommand.self]),
+                subcommands: [
+                    DemoCommand.self, TimeCommand.self, ConfigCommand.self, CompletionCommand.self, VersionCommand.self,
+                ]),
         ])
 }

@@ -37,6 +37,7 @@ extension Verb {
 /// What every verb has at hand: the options, the clock, the zone, where to write, and the vault.
 final class CommandContext {
     let options: GlobalOptions
+    let configuration: Configuration
     let output = Output()
     let style: Style
     /// The one instant this run calls now.
@@ -47,9 +48,12 @@ final class CommandContext {
 
     init(_ options: GlobalOptions) throws {
         self.options = options
-        style = Style(options.color, isTerminal: output.isTerminal)
+        configuration = try Configuration(options)
+        try configuration.check()
+        let color = options.color ?? configuration.values[.color].flatMap { GlobalOptions.ColorMode(rawValue: $0) }
+        style = Style(color ?? .auto, isTerminal: output.isTerminal)
         now = WallClock.system.now()
-        if let name = options.timezone {
+        if let name = options.timezone ?? configuration.values[.timezone] {
             // What is no offset either is refused below, with a word on what is expected.
             let phrase = try? TimeExpression.parse("2000-01-01 12:00 \(name)", role: .at, now: now, zone: .utc)
             if let zone = ZoneDatabase.system.zone(named: name) {

@@ -48,6 +48,10 @@ struct VerifyLogCommand: Verb {
         } else {
             try print(result, context, ProgressLine.now() - began)
         }
+        if !result.findings.isEmpty {
+            context.remark(
+                "What is damaged in one copy of the journal may be whole in the other: yestermail check --repair")
+        }
         guard result.isSound else { throw ExitStatus(.differences) }
         if outside.isEmpty {
             context.remark(

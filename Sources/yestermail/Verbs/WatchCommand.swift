@@ -24,7 +24,8 @@ struct WatchCommand: Verb {
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The accounts; default: all that are enabled.") var accounts: [String] = []
-    @Option(help: ArgumentHelp("Changes closer together than this are one.", valueName: "ms")) var coalesce = 20
+    @Option(help: ArgumentHelp("Changes closer together than this are one. Default: 20.", valueName: "ms"))
+    var coalesce: Int?
 
     func run(_ context: CommandContext) throws {
         let stop = StopRequest()
@@ -95,7 +96,7 @@ struct WatchCommand: Verb {
             return (account, source)
         }
         var options = RealtimeOptions()
-        options.coalescingMilliseconds = max(0, coalesce)
+        options.coalescingMilliseconds = max(0, try coalesce ?? context.configuration.number(.watchCoalesce) ?? 20)
         options.longestCoalescingMilliseconds = max(options.coalescingMilliseconds * 3, 1)
         let scanner = try RealtimeScanner(vault, sources, options: options)
         try scanner.run(
