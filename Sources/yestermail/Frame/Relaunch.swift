@@ -23,7 +23,7 @@ enum Relaunch {
         var count = 0
         while environ[count] != nil { count += 1 }
         let copy = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: count + 1)
-        for index in 0..<count { copy[index] = strdup(environ[index]!) }
+        for index in 0..<count { copy[index] = environ[index].flatMap { strdup($0) } }
         copy[count] = nil
         environment = copy
         if !isSecond { unsetenv(variable) }
