@@ -144,7 +144,8 @@ public struct JournalRepair {
         _ damaged: SegmentDirectory.Entry?, through end: UInt64?, nextLeaf: Digest?, _ position: inout Position
     ) throws {
         let first = position.last + 1
-        let name = damaged?.name ?? "journal/segments/" + SegmentDirectory.fileName(TransactionID(rawValue: first), .raw)
+        let name =
+            damaged?.name ?? "journal/segments/" + SegmentDirectory.fileName(TransactionID(rawValue: first), .raw)
         var own = RecordSalvage()
         let shapes = [SegmentDirectory.Shape.raw, .sealed].map {
             SegmentDirectory.Entry(
