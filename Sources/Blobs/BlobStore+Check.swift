@@ -160,6 +160,7 @@ struct CheckPlan: Sendable {
         }
         let file = try OpenFile(name, O_RDONLY)
         self.file = file
+        posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let size = min(try file.size(), Int(row.end))
         if size < Int(row.end) {
             walked.findings.append(finding(.pack, size, "the pack ends here and not at \(row.end)"))

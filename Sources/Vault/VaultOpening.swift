@@ -1,6 +1,7 @@
 internal import Blobs
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import Projections
 internal import SystemPackage
@@ -35,6 +36,7 @@ struct VaultOpening {
         try openIndex(verifies, now)
         if verifies {
             try openProjections()
+            try openHeaders()
             try now.settle()
         }
     }
@@ -88,6 +90,15 @@ struct VaultOpening {
         else { return }
         try Quarantine(vault).setAside(projections)
         Log.shared.note("the projections cannot be used (\(why)); they are rebuilt from the journal")
+    }
+
+    private func openHeaders() throws {
+        let headers = vault.appending("headers")
+        guard Directory.exists(headers.appending("data.mdb")), let why = OpenHeaderIndex.verify(headers).first else {
+            return
+        }
+        try Quarantine(vault).setAside(headers)
+        Log.shared.note("the header index cannot be used (\(why)); it is made anew when it is wanted")
     }
 
     /// Files that another process writes to are not replaced under it.

@@ -1,6 +1,7 @@
 internal import Blobs
 public import Events
 public import Files
+internal import Headers
 internal import Journal
 internal import Projections
 public import SystemPackage
@@ -53,6 +54,12 @@ public enum VaultRepair {
                     RepairNote(
                         file: "projections/data.mdb", detail: "set aside (\(why)) and made anew from the journal"))
             }
+        }
+        let headers = directory.appending("headers")
+        if Directory.exists(headers.appending("data.mdb")), let why = OpenHeaderIndex.verify(headers).first {
+            try quarantine.setAside(headers)
+            report(
+                RepairNote(file: "headers/data.mdb", detail: "set aside (\(why)); it is made anew when it is wanted"))
         }
         let vault = try OpenVault(directory, clock: clock)
         try vault.blobs.repair(keepCopy: { try quarantine.keepCopy(FilePath($0)) }, report: report)

@@ -153,6 +153,42 @@ struct HealingTests {
         for digest in lost { try reader.read(digest) { #expect($0.byteCount == mail.contents[digest]?.count) } }
     }
 
+    @Test("Of a frame that cannot be healed, the messages before the damage are saved")
+    func partlyLostFrame() throws {
+        let mail = try MailVault(3)
+        var generator = SeededGenerator(seed: 3)
+        let texts = (0..<200).map { Array("Subject: \($0)\n\n".utf8) + generator.bytes(3_000) }
+        do {
+            let vault = try OpenVault(mail.path)
+            let encoder = vault.blobs.encoder()
+            for text in texts { try encoder.add(text.span.bytes) }
+            let batch = try encoder.finish()
+            try vault.appendBlobs {
+                try vault.blobs.append(batch)
+                try vault.blobs.sync()
+            }
+        }
+        let pack = mail.path.appending("blobs/packs/0000000000000001.pack")
+        var bytes = try #require(Tree.read(pack))
+        // Near the end of the large frame, in two places.
+        for offset in [bytes.count - 60_000, bytes.count - 59_000] { bytes[offset] ^= 0xFF }
+        Tree.write(pack, bytes)
+        let notes = try mail.repair()
+        let vault = try OpenVault(mail.path)
+        let reader = vault.blobs.reader()
+        var saved = 0
+        for text in texts {
+            do {
+                try reader.read(Digest(hashing: text.span.bytes)) { #expect($0.byteCount == text.count) }
+                saved += 1
+            } catch is BlobError {
+                // Lost, as it was said.
+                #expect(notes.contains { $0.isLoss })
+            }
+        }
+        #expect(saved >= 100 && saved < 200, "\(saved) saved: \(notes)")
+    }
+
     @Test("After an unclean end the vault is verified before it is written to, and a damaged database is made anew")
     func uncleanEnd() throws {
         let mail = try MailVault()

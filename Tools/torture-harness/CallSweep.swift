@@ -75,7 +75,7 @@ public enum CallSweep {
             case 128...: found.append("ended by a signal: \(answer.brief)")
             default:
                 report.count("exit \(answer.status)")
-                if !answer.error.contains("yestermail:") && !answer.error.contains("\"error\"") && answer.status != 5
+                if !step.isWork && !answer.error.contains("yestermail:") && !answer.error.contains("\"error\"") && answer.status != 5
                     && answer.status != 3
                 {
                     found.append("no message: \(answer.brief)")
