@@ -6,7 +6,7 @@ internal import TestKit
 public enum CallSweep {
     public enum Kind: Sendable { case kills, errors }
 
-    /// Every `stride`th call, beginning at one that `seed` chooses; 1: all. `only`: a step by its name.
+    /// Every `stride`th call, beginning at one that `seed` chooses; 1: all. `only`: the steps with that in their names.
     public static func run(
         _ tools: World.Tools, _ kind: Kind, stride: Int, seed: UInt64, only: String? = nil, isLoud: Bool = true
     ) -> Report {
@@ -38,7 +38,7 @@ public enum CallSweep {
             world.keep("after")
             world.putBack("before")
             world.keep("before")
-            if only == nil || only == step.name {
+            if only.map({ step.name.contains($0) }) ?? true {
                 for blow in blows {
                     var at = stride == 1 ? 1 : generator.number(1..<stride + 1)
                     while at <= calls {
@@ -75,7 +75,8 @@ public enum CallSweep {
             case 128...: found.append("ended by a signal: \(answer.brief)")
             default:
                 report.count("exit \(answer.status)")
-                if !step.isWork && !answer.error.contains("yestermail:") && !answer.error.contains("\"error\"") && answer.status != 5
+                if !step.isWork && !answer.error.contains("yestermail:") && !answer.error.contains("\"error\"")
+                    && answer.status != 5
                     && answer.status != 3
                 {
                     found.append("no message: \(answer.brief)")

@@ -34,7 +34,8 @@ enum ScriptedDay {
         let (out, mail) = (world.out.string, world.source.string)
         let many = isShort ? 260 : 300
         return [
-            Step(name: "init", arguments: ["init", "--json"]),
+            // Killed in its first append, the journal in LMDB is empty beside a segment, and is made anew.
+            Step(name: "init", arguments: ["init", "--json"], setsAside: true),
             Step(
                 name: "account add",
                 before: { world in
