@@ -22,8 +22,10 @@ struct TortureCommand: ParsableCommand {
         @Option(help: "The program under torture.") var program: String
         @Option(help: "The library of Tools/torture-shim.") var shim: String = ""
 
+        @Option(help: "Ends when there are so many findings.") var most: Int = 20
+
         var tools: World.Tools {
-            World.Tools(program: program, worker: CommandLine.arguments[0], shim: shim)
+            World.Tools(program: program, worker: CommandLine.arguments[0], shim: shim, mostFindings: most)
         }
     }
 

@@ -10,7 +10,7 @@ public enum CallSweep {
     public static func run(
         _ tools: World.Tools, _ kind: Kind, stride: Int, seed: UInt64, only: String? = nil, isLoud: Bool = true
     ) -> Report {
-        let report = Report(kind == .kills ? "D2 kill at calls" : "D7 failing calls", seed: seed, isLoud: isLoud)
+        let report = Report(kind == .kills ? "D2 kill at calls" : "D7 failing calls", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let world = World(tools, "calls")
         let blows: [Shim.Blow] =
@@ -41,7 +41,7 @@ public enum CallSweep {
             if only.map({ step.name.contains($0) }) ?? true {
                 for blow in blows {
                     var at = stride == 1 ? 1 : generator.number(1..<stride + 1)
-                    while at <= calls {
+                    while at <= calls, !report.isFull {
                         world.putBack("before")
                         let comment = "\(step.name), call \(at) of \(calls), \(blow)"
                         report.end(comment, strike(step, at, blow, world, journal, report))

@@ -10,7 +10,7 @@ public enum Damage {
     public static func run(
         _ tools: World.Tools, _ kind: Kind, count: Int, seed: UInt64, file: String = "", isLoud: Bool = true
     ) -> Report {
-        let report = Report(kind == .bits ? "I1 flipped bits" : "I2 damaged files", seed: seed, isLoud: isLoud)
+        let report = Report(kind == .bits ? "I1 flipped bits" : "I2 damaged files", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let victim = Victim(World(tools, "damage"))
         let trouble = victim.problems()
@@ -27,7 +27,7 @@ public enum Damage {
             report.end(
                 "case \(number), \(name): \(change)",
                 victim.judge(name, isSampled: number % 10 == 0, victim.questions(&generator), report))
-            if report.findings.count > 200 { break }
+            if report.isFull { break }
         }
         return report
     }
@@ -239,7 +239,7 @@ private struct Victim {
         // A file that is missing, and a row that is, have no name any more; their directory has.
         let isNamed = [check.text, check.error].contains { text in
             text.contains(name) || !directory.isEmpty && text.contains("\"\(directory)\"")
-                || !directory.isEmpty && check.status != 5 && text.contains(directory)
+                || !directory.isEmpty && (before == nil || check.status != 5) && text.contains(directory)
         }
         if !isSpare(name), !isNamed {
             report.count("\(kind): not named")

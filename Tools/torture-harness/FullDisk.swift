@@ -5,7 +5,7 @@ internal import TestKit
 /// D9: disks that get full a little later each time, and are then freed.
 public enum FullDisk {
     public static func run(_ tools: World.Tools, count: Int, seed: UInt64, isLoud: Bool = true) -> Report {
-        let report = Report("D9 full disks", seed: seed, isLoud: isLoud)
+        let report = Report("D9 full disks", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let verbs = [
             ["scan", "--json"], ["rebuild"], ["checkpoint", "--json"], ["check", "--read-data", "--json"],
@@ -51,7 +51,7 @@ public enum FullDisk {
             }
             resize(128 << 20)
             report.end("disk \(number), \(left) bytes left, \(verb[0])", found + world.holds(before, maySetAside: true))
-            if report.findings.count > 20 { break }
+            if report.isFull { break }
         }
         return report
     }

@@ -6,7 +6,7 @@ public enum KillLoad {
     private static let verbs = ["scan", "watch", "rebuild", "restore", "check", "seal", "checkpoint"]
 
     public static func run(_ tools: World.Tools, count: Int, seed: UInt64, isLoud: Bool = true) -> Report {
-        let report = Report("D1 kills under load", seed: seed, isLoud: isLoud)
+        let report = Report("D1 kills under load", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         var load = Load(World(tools, "kills"))
         for number in 1...max(1, count) {
@@ -18,7 +18,7 @@ public enum KillLoad {
             let verb = generator.element(verbs)
             let found = load.kill(verb, &generator, report)
             report.end("kill \(number), \(verb)", found + (number % 25 == 0 ? load.whole() : []))
-            if report.findings.count > 20 { break }
+            if report.isFull { break }
         }
         report.end("the end", load.whole())
         return report
@@ -86,6 +86,9 @@ public enum KillLoad {
                 }
             let child = (verb == "seal" ? world.worker : world.program).start(arguments)
             if verb == "watch" { change(5, &generator) }
+            if verb == "seal" || verb == "watch", generator.chance(60) {
+                child.says(generator.number(1..<30), within: 300)
+            }
             let longest = generator.element([8_000, 25_000, 60_000, 150_000])
             report.count(child.kill(after: generator.number(500..<longest)) ? "killed at work" : "ended before")
             let answer = child.end(within: 60_000)

@@ -27,7 +27,7 @@ public enum PowerCut {
     public static func run(_ tools: World.Tools, system: String, count: Int, seed: UInt64, isLoud: Bool = true)
         -> Report
     {
-        let report = Report("D3 power cuts on \(system)", seed: seed, isLoud: isLoud)
+        let report = Report("D3 power cuts on \(system)", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let world = World(tools, "power", isApart: true)
         let image = world.scratch.appending("image")
@@ -63,6 +63,8 @@ public enum PowerCut {
                     verb == "seal"
                     ? world.worker.start(["work", "seal", "--rounds", "400"])
                     : world.program.start(verb == "rebuild" ? [verb] : [verb, "--json"])
+                // Mostly while it acknowledges, sometimes before.
+                if generator.chance(60) { child.says(generator.number(1..<20), within: 1_000) }
                 usleep(UInt32(generator.number(2_000..<generator.element([30_000, 120_000, 400_000]))))
                 // What was said by now counts; what is said after the cut does not.
                 let said = String(decoding: Tree.read(child.output) ?? [], as: UTF8.self)
@@ -91,7 +93,7 @@ public enum PowerCut {
                 if acknowledged > 0 { report.count("with an acknowledgement") }
                 report.end("cut \(number), \(verb), flags \(flags)", found)
                 journal = now
-                if report.findings.count > 10 { return report }
+                if report.isFull { return report }
             }
             // The mailbox is emptied with the vault.
             for name in Tree.names(world.source.appending("cur")) {

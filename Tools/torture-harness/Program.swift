@@ -71,6 +71,13 @@ public struct Program: Sendable {
         let error: FilePath
         let ended: Int32
 
+        /// Waits until it has said something `lines` times, or has ended, or said nothing for that long.
+        public func says(_ lines: Int, within milliseconds: Int32) {
+            let watch = TreeWatch([output])
+            let isSaid = !(Tree.read(output) ?? []).isEmpty
+            watch.wait(for: isSaid ? lines - 1 : lines, orEndOf: ended, milliseconds: milliseconds)
+        }
+
         /// Waits that long for its end, then kills it; true when it was killed.
         @discardableResult
         public func kill(after microseconds: Int) -> Bool {

@@ -11,9 +11,10 @@ public final class Report {
     private let begin = Report.now()
     private var told = Report.now()
     private let isLoud: Bool
+    private let mostFindings: Int
 
-    public init(_ name: String, seed: UInt64, isLoud: Bool) {
-        (self.name, self.seed, self.isLoud) = (name, seed, isLoud)
+    init(_ name: String, _ tools: World.Tools, seed: UInt64, isLoud: Bool) {
+        (self.name, self.seed, self.isLoud, mostFindings) = (name, seed, isLoud, tools.mostFindings)
         if isLoud { say("\(name): seed \(seed)") }
     }
 
@@ -22,6 +23,9 @@ public final class Report {
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
+
+    /// Enough was found.
+    var isFull: Bool { findings.count >= mostFindings }
 
     func count(_ name: String) { counts[name, default: 0] += 1 }
 

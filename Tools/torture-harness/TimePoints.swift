@@ -6,7 +6,7 @@ internal import TestKit
 /// what is restored and captured again by another vault is the same once more. Projections made anew are the ones there were.
 public enum TimePoints {
     public static func run(_ tools: World.Tools, count: Int, seed: UInt64, isLoud: Bool = true) -> Report {
-        let report = Report("I4/I5 points in time", seed: seed, isLoud: isLoud)
+        let report = Report("I4/I5 points in time", tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let world = World(tools, "points")
         let folders = ["", ".Box", ".Trash"]
@@ -77,7 +77,7 @@ public enum TimePoints {
                 report.count("captured again")
             }
             report.end("point \(number), @\(point)", found)
-            if report.findings.count > 20 { break }
+            if report.isFull { break }
         }
         return report
     }

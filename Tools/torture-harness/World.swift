@@ -37,8 +37,11 @@ public final class World {
         public var worker: String
         public var shim: String
 
-        public init(program: String, worker: String, shim: String) {
-            (self.program, self.worker, self.shim) = (program, worker, shim)
+        /// A harness ends when it has so many findings.
+        public var mostFindings: Int
+
+        public init(program: String, worker: String, shim: String, mostFindings: Int = 20) {
+            (self.program, self.worker, self.shim, self.mostFindings) = (program, worker, shim, mostFindings)
         }
     }
 
