@@ -38,14 +38,15 @@ struct TortureCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Strikes the writing system calls of a scripted day: kills before them, or lets them fail.")
         @OptionGroup var options: Options
-        @Option(help: "kills or errors") var what: String = "kills"
+        @Option(help: "kills, errors or halves") var what: String = "kills"
         @Option(help: "Every Nth call.") var every: Int = 1
         @Option(help: "Only this step of the day.") var step: String?
 
         func run() throws {
+            guard let what = CallSweep.Kind(rawValue: what) else { throw ValidationError("--what \(what)") }
             try TortureCommand.end(
                 CallSweep.run(
-                    options.tools, what == "errors" ? .errors : .kills, stride: max(1, every), seed: options.seed,
+                    options.tools, what, stride: max(1, every), seed: options.seed,
                     only: step))
         }
     }

@@ -4,7 +4,8 @@ internal import TestKit
 
 /// D2 and D7: before every system call of a scripted day that writes, the program is killed; or that call fails, once or from then on.
 public enum CallSweep {
-    public enum Kind: Sendable { case kills, errors }
+    /// `halves`: only writes of which half is done.
+    public enum Kind: String, Sendable, CaseIterable { case kills, errors, halves }
 
     /// Every `stride`th call, beginning at one that `seed` chooses; 1: all. `only`: the steps with that in their names.
     public static func run(
@@ -14,12 +15,15 @@ public enum CallSweep {
         var generator = SeededGenerator(seed: seed)
         let world = World(tools, "calls")
         let blows: [Shim.Blow] =
-            kind == .kills
-            ? [.kill]
-            : [
-                .error(EIO, always: false), .error(ENOSPC, always: false), .error(EINTR, always: false), .short,
-                .error(EIO, always: true), .error(ENOSPC, always: true), .error(EROFS, always: true),
-            ]
+            switch kind {
+            case .kills: [.kill]
+            case .halves: [.short]
+            case .errors:
+                [
+                    .error(EIO, always: false), .error(ENOSPC, always: false), .error(EINTR, always: false), .short,
+                    .error(EIO, always: true), .error(ENOSPC, always: true), .error(EROFS, always: true),
+                ]
+            }
         for step in ScriptedDay.steps(world, isShort: stride > 1) {
             step.before(world)
             world.keep("before")
