@@ -58,7 +58,9 @@ let package = Package(
         .target(name: "MIME", dependencies: ["CGMime", "Events"]),
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
-        .target(name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox"]),
+        .target(
+            name: "Connectors",
+            dependencies: ["CLinux", "Events", "Files", "Threads", "Maildir", "Mbox", "IMAP", "Network"]),
 
         // The doors: they join the two.
         .target(
@@ -126,7 +128,7 @@ let package = Package(
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(

@@ -80,4 +80,17 @@ struct FolderComparison: Hashable, Sendable {
         deleted = left.values.sorted { $0.number < $1.number }
         pairs.sort { $0.number < $1.number }
     }
+
+    /// The same folders with the checkpoints they have now.
+    func refreshed(_ listed: [SourceFolder]) -> FolderComparison {
+        let checkpoints = Dictionary(listed.map { ($0.name, $0.checkpoint) }, uniquingKeysWith: { first, _ in first })
+        var fresh = self
+        for index in fresh.pairs.indices {
+            fresh.pairs[index].source.checkpoint = checkpoints[fresh.pairs[index].source.name] ?? []
+        }
+        for index in fresh.created.indices {
+            fresh.created[index].checkpoint = checkpoints[fresh.created[index].name] ?? []
+        }
+        return fresh
+    }
 }

@@ -99,6 +99,7 @@ public struct Note: Hashable, Sendable {
         case operationEnded = 8
         case vaultCreated = 9
         case unreadable = 10
+        case checkpoint = 11
 
         public var name: StaticString {
             switch self {
@@ -112,6 +113,7 @@ public struct Note: Hashable, Sendable {
             case .operationEnded: "operation_ended"
             case .vaultCreated: "vault_created"
             case .unreadable: "unreadable"
+            case .checkpoint: "checkpoint"
             }
         }
     }
