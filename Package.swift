@@ -46,6 +46,7 @@ let package = Package(
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
         .target(name: "Mbox", dependencies: ["CLinux"]),
+        .target(name: "Secrets"),
         .target(name: "IMAP"),
         .target(
             name: "Network",
@@ -60,7 +61,9 @@ let package = Package(
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
         .target(
             name: "Connectors",
-            dependencies: ["CLinux", "Events", "Files", "Threads", "Maildir", "Mbox", "IMAP", "Network"]),
+            dependencies: [
+                "CLinux", "Events", "Files", "Threads", "Maildir", "Mbox", "IMAP", "Network", "Secrets",
+            ]),
 
         // The doors: they join the two.
         .target(
@@ -77,7 +80,7 @@ let package = Package(
             name: "yestermail",
             dependencies: [
                 "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
-                "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore",
+                "Presentation", "Query", "TimeLanguage", "Network", "Secrets", "Connectors", "Capture", "Restore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -116,6 +119,9 @@ let package = Package(
         .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(
+            name: "SecretsTests",
+            dependencies: ["Secrets", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "IMAPTests", dependencies: ["IMAP", "TestKit"]),
         .testTarget(
             name: "NetworkTests",
@@ -127,7 +133,12 @@ let package = Package(
         .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
-        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "TestKit"]),
+        .testTarget(
+            name: "ConnectorsTests",
+            dependencies: [
+                "Connectors", "Events", "Network", "Secrets", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),

@@ -3,8 +3,9 @@ public import Events
 /// Where an account lives or a restore goes: a URL as in `Specs/Interfaces/CommandLine.md`, "Sources".
 public enum Location: Hashable, Sendable, CustomStringConvertible {
     case maildir(path: String)
+    case server(ServerLocation)
 
-    /// Reads `maildir:PATH`. Throws ``Failure`` for what is no location, or one this program cannot use.
+    /// Reads `maildir:PATH` or a mail server's URL. Throws ``Failure`` for what is no location, or one this program cannot use.
     public init(_ text: String) throws(Failure) {
         guard let colon = text.firstIndex(of: ":") else {
             throw Failure(
@@ -18,16 +19,18 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                 throw Failure(.usage, "\(text) names no directory", hint: "Write maildir:PATH")
             }
             self = .maildir(path: rest)
+        case "imap", "imaps": self = .server(try ServerLocation(text))
         default:
             throw Failure(
                 .usage, "\(text[..<colon]): is not a kind of source or target this program knows",
-                hint: "Write maildir:PATH")
+                hint: "Write maildir:PATH or imaps://USER@HOST")
         }
     }
 
     public var description: String {
         switch self {
         case .maildir(let path): "maildir:\(path)"
+        case .server(let server): "\(server)"
         }
     }
 
@@ -42,6 +45,7 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .unreachable, "the Maildir \(path) cannot be read: \(failure)",
                     hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
             }
+        case .server(let server): return IMAPSource(server.access)
         }
     }
 
@@ -56,6 +60,7 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .refused, "\(path) is neither a Maildir nor empty: \(failure)",
                     hint: "Name a Maildir, or a directory that does not exist yet")
             }
+        case .server(let server): throw Location.notYet(server)
         }
     }
 
@@ -68,7 +73,12 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
             } catch let failure as TargetFailure {
                 throw Failure(targetFailure: failure, "the Maildir \(path) cannot be written")
             }
+        case .server(let server): throw Location.notYet(server)
         }
+    }
+
+    private static func notYet(_ server: ServerLocation) -> Failure {
+        Failure(.usage, "this version reads \(server.endpoint), and cannot write to it yet", hint: "Restore to a Maildir")
     }
 }
 

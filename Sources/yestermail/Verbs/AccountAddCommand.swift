@@ -15,10 +15,15 @@ struct AccountAddCommand: Verb {
             and those that are accounts already are passed over. A directory whose name is no part of an address \
             is named and passed over.
 
+            On a mail server, the password is never given here: --secret says where it is.
+
             Examples:
               yestermail account add anna@example.org --source maildir:/home/anna/Maildir
               yestermail account add '*@example.org' --source maildir:/var/mail/%d/%n
               yestermail account add --accounts addresses.txt --source maildir:/var/mail/%d/%n/Maildir
+              yestermail account add anna@example.org --source imaps://mail.example.org --secret file:/etc/mail/anna
+              yestermail account add --accounts addresses.txt --source imaps://mail.example.org --master backup \
+                --secret systemd:imap
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -26,7 +31,7 @@ struct AccountAddCommand: Verb {
     @Argument(help: ArgumentHelp("The address, or a pattern such as '*@example.org'.", valueName: "address"))
     var address: String?
 
-    @Option(help: ArgumentHelp("Where it lives: maildir:PATH.", valueName: "url"))
+    @Option(help: ArgumentHelp("Where it lives: maildir:PATH or imap[s]://[USER@]HOST[:PORT].", valueName: "url"))
     var source: [String] = []
 
     @Option(
@@ -34,17 +39,26 @@ struct AccountAddCommand: Verb {
         completion: .file())
     var accounts: String?
 
+    @OptionGroup(title: "Of a mail server") var server: ServerOptions
+
     func validate() throws {
         guard (address == nil) != (accounts == nil) else {
             throw ValidationError("Name one address (or a pattern), or a file with --accounts.")
         }
-        guard !source.isEmpty else { throw ValidationError("Say where it lives with --source maildir:PATH.") }
+        guard !source.isEmpty else {
+            throw ValidationError("Say where it lives with --source maildir:PATH or imaps://HOST.")
+        }
         guard source.count == 1 else {
-            throw ValidationError("This version knows one source for each account: mail in a Maildir.")
+            throw ValidationError("This version knows one source for each account.")
         }
     }
 
     func run(_ context: CommandContext) throws {
+        if ServerOptions.isServer(source[0]) { return try runOnServer(context) }
+        guard server.isEmpty else {
+            throw Failure(
+                .usage, "a Maildir needs no password and no TLS", hint: "Leave out the options of a mail server")
+        }
         let path = try Location.maildirPath(source[0])
         let template = try MailboxTemplate(path)
         var wanted: [(address: String, path: String)] = []
@@ -89,10 +103,26 @@ struct AccountAddCommand: Verb {
             wanted.append((address.text, place))
         }
         for (_, path) in wanted where !isPattern { _ = try MaildirSource(path: path) }
-        try add(wanted, isPattern: isPattern, context)
+        try add(wanted.map { ($0.address, "maildir:" + $0.path) }, isPattern: isPattern, context)
     }
 
-    private func add(_ wanted: [(address: String, path: String)], isPattern: Bool, _ context: CommandContext) throws {
+    private func runOnServer(_ context: CommandContext) throws {
+        var addresses: [Address] = []
+        if let accounts {
+            addresses = try AccountAddCommand.lines(of: accounts).map { try AccountAddCommand.address($0) }
+        } else if let address {
+            guard AddressPattern(address) == nil else {
+                throw Failure(
+                    .usage, "a mail server does not say who its users are",
+                    hint: "Write their addresses into a file, one a line, and name it with --accounts")
+            }
+            addresses = [try AccountAddCommand.address(address)]
+        }
+        let wanted = try addresses.map { ($0.text, try server.location(source[0], $0).description) }
+        try add(wanted, isPattern: false, context)
+    }
+
+    private func add(_ wanted: [(address: String, source: String)], isPattern: Bool, _ context: CommandContext) throws {
         let vault = try context.vault(.writing)
         var new = wanted
         if isPattern {
@@ -104,7 +134,7 @@ struct AccountAddCommand: Verb {
         }
         var generator = SystemRandomNumberGenerator()
         let added = try vault.addAccounts(
-            new.map { ($0.address, ["maildir:" + $0.path]) }, using: &generator)
+            new.map { ($0.address, [$0.source]) }, using: &generator)
         for account in added {
             if context.isJSON {
                 try context.output.json { json in
