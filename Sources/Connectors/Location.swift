@@ -78,7 +78,8 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func notYet(_ server: ServerLocation) -> Failure {
-        Failure(.usage, "this version reads \(server.endpoint), and cannot write to it yet", hint: "Restore to a Maildir")
+        Failure(
+            .usage, "this version reads \(server.endpoint), and cannot write to it yet", hint: "Restore to a Maildir")
     }
 }
 
