@@ -9,6 +9,9 @@ public import Events
 public protocol Target: AnyObject {
     /// Opens the folder, and makes it where it is missing. Throws ``TargetFailure``.
     func folder(_ state: FolderState) throws -> any TargetFolder
+    /// Removes the folder listed as `name`, which must hold no message and nothing that is not the target's own. Throws
+    /// ``TargetFailure/refused(_:)`` otherwise.
+    func removeFolder(_ name: [UInt8]) throws
     /// Makes exactly these folders subscribed; returns those that could not be.
     func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]]
     /// Puts all that was written on the disk.
@@ -24,6 +27,20 @@ public protocol TargetView: Sendable {
     func name(of state: FolderState) throws -> [UInt8]
     /// Whether a message can be called that.
     func accepts(name: [UInt8]) -> Bool
+    /// Why the folder, once its messages are gone, cannot be removed; nil when it can.
+    func obstacle(removing folder: SourceFolder) throws -> String?
+}
+
+extension Target {
+    public func removeFolder(_ name: [UInt8]) throws {
+        throw TargetFailure.refused("folders are not removed from such a target")
+    }
+}
+
+extension TargetView {
+    public func obstacle(removing folder: SourceFolder) throws -> String? {
+        "folders are not removed from such a target"
+    }
 }
 
 /// A folder of a ``Target``.

@@ -19,6 +19,12 @@ struct PresentFolder {
         claimed = Array(repeating: false, count: listing.count)
     }
 
+    /// A folder that is not there yet.
+    init(missing name: [UInt8], _ path: [[UInt8]]) {
+        folder = SourceFolder(name: name, path: path, identity: [])
+        (listing, claimed) = (NoMessages(), [])
+    }
+
     /// The message that has that name, or else those bytes under another name; nil when there is neither.
     /// A message of that name and size is believed to be the same; unless `believing`, its bytes are read.
     mutating func find(

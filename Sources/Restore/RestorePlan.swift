@@ -40,6 +40,8 @@ public struct RestoreStep: Sendable {
         case deliver = 1
         case setFlags = 2
         case remove = 3
+        /// Of a folder that was not there, when nothing is left in it.
+        case removeFolder = 4
     }
 
     public var action: Action
@@ -93,6 +95,7 @@ public struct RestoreReport: Sendable {
     /// Keywords and subscriptions the target could not keep.
     public var losses: [String] = []
     public var foldersCreated = 0
+    public var foldersRemoved = 0
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }

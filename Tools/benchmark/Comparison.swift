@@ -27,18 +27,13 @@ struct Comparison {
 
     private static func make(_ name: String, work: String, home: String) -> (any BackupTool)? {
         switch name {
-        case "yestermail": Yestermail(work: work, home: home, binary: yestermail)
+        case "yestermail": Yestermail(work: work, home: home, binary: Yestermail.builtBinary)
         case "restic": Restic(work: work, home: home)
         case "borg": Borg(work: work, home: home)
         case "tar": TarZstd(work: work, home: home)
         default: nil
         }
     }
-
-    private static let yestermail: String = {
-        if let named = getenv("YESTERMAIL") { return String(cString: named) }
-        return String(Shell.ownPath.dropLast("yestermail-bench".count)) + "yestermail"
-    }()
 
     /// One round: every tool from nothing to its check, each step for all tools before the next, in an order that
     /// begins with another tool each round. The Maildir goes on from where the round before left it.
