@@ -25,7 +25,7 @@ public struct FolderState: Hashable, Sendable {
     public var joinedPath: [UInt8] { Array(path.joined(separator: [UInt8(ascii: "/")])) }
 }
 
-/// Something a server keeps about a folder (`Specs/Format/Events.md`, "Attributes of folders").
+/// Something a server keeps about a folder (`Specs/Format/Events.md`, "State").
 public struct FolderAttribute: Hashable, Sendable {
     public var name: [UInt8]
     public var value: [UInt8]

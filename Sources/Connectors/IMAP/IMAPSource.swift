@@ -82,7 +82,7 @@ public final class IMAPSource: Source {
 
     public func folders() throws -> [SourceFolder] {
         try withSession { session in
-            // Of the mailbox that is open a server says what this session has seen of it, not what it is.
+            // Of the mailbox that is open a server says what this connection has seen of it, not what it is.
             try session.unselect()
             let listing = IMAPFolders(session: session)
             let rows = try listing.rows()

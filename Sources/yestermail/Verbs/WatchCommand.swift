@@ -103,7 +103,11 @@ struct WatchCommand: Verb {
                 // A reader that went away ends nothing: the watch goes on for the vault's sake.
                 do {
                     if case .ready = event, resuming {
-                        if context.isJSON { try printEvent("resumed", nil, nil, context) } else { context.remark("Going on.") }
+                        if context.isJSON {
+                            try printEvent("resumed", nil, nil, context)
+                        } else {
+                            context.remark("Going on.")
+                        }
                     } else {
                         try print(event, wanted, context)
                     }
