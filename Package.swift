@@ -139,7 +139,7 @@ let package = Package(
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "Transparency", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
         .testTarget(

@@ -48,7 +48,8 @@ extension OpenVault {
             case .watchBegan:
                 // Never ended: the process died. Its heartbeat says until when it lived.
                 return try Directory.modificationTime(heartbeatPath(account)) ?? journal.withRecord(id) { $0.time }
-            case .scanInterrupted, .gap, .operationBegan, .operationStep, .operationEnded, .vaultCreated, .unreadable, .lost:
+            case .scanInterrupted, .gap, .operationBegan, .operationStep, .operationEnded, .vaultCreated, .unreadable,
+                .lost:
                 continue
             }
         }

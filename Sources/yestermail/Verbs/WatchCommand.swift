@@ -44,7 +44,9 @@ struct WatchCommand: Verb {
             do {
                 return try watch(context, stop, resuming: trouble != nil)
             } catch {
-                if let new = StorageTrouble(error, vault: directory)?.failure {
+                if let met = StorageTrouble(error, vault: directory) {
+                    if met.isSuspicious { Relaunch.markSuspect() }
+                    let new = met.failure
                     if trouble?.code != new.code { try paused(new, context) }
                     trouble = new
                 } else if trouble == nil || CommandContext.isDamage(error) {
@@ -103,7 +105,11 @@ struct WatchCommand: Verb {
                 // A reader that went away ends nothing: the watch goes on for the vault's sake.
                 do {
                     if case .ready = event, resuming {
-                        if context.isJSON { try printEvent("resumed", nil, nil, context) } else { context.remark("Going on.") }
+                        if context.isJSON {
+                            try printEvent("resumed", nil, nil, context)
+                        } else {
+                            context.remark("Going on.")
+                        }
                     } else {
                         try print(event, wanted, context)
                     }
