@@ -70,7 +70,10 @@ let package = Package(
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
         .target(
-            name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox", "Network", "Secrets"]),
+            name: "Connectors",
+            dependencies: [
+                "CLinux", "Events", "Files", "Threads", "Maildir", "Mbox", "IMAP", "Network", "Secrets",
+            ]),
 
         // The doors: they join the two.
         .target(
@@ -162,7 +165,7 @@ let package = Package(
                 "Connectors", "Events", "Network", "Secrets", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(

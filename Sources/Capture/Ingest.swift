@@ -114,19 +114,34 @@ struct Ingest {
                 }
                 open.removeFirst(batch.messages.count)
             }
-            for wanted in job {
+            // What nobody gives has vanished.
+            outcomes = Array(repeating: .vanished, count: job.count)
+            var first = 0
+            while first < job.count {
+                let comparison = job[first].comparison
+                let end = job[first...].firstIndex { $0.comparison != comparison } ?? job.count
+                let positions = job[first..<end].map { Int($0.position) }
+                let places = Dictionary(
+                    zip(positions, first..<end), uniquingKeysWith: { first, _ in first })
                 do {
-                    let (date, ids) = try add(wanted, listings[wanted.comparison]) { close($0) }
-                    open.append((outcomes.count, date, ids))
-                    outcomes.append(.vanished)
-                } catch let failure as SourceFailure {
-                    switch failure {
-                    case .vanished: outcomes.append(.vanished)
-                    case .unreadable(let code, let what): outcomes.append(.unreadable(code, what))
-                    case .unavailable(let why): throw Failure(.unreachable, why)
+                    try listings[comparison].read(positions) { position, message in
+                        guard let place = places[position] else { return }
+                        do {
+                            let (date, ids) = try add(try message.get()) { close($0) }
+                            open.append((place, date, ids))
+                        } catch let failure as SourceFailure {
+                            switch failure {
+                            case .vanished: break
+                            case .unreadable(let code, let what): outcomes[place] = .unreadable(code, what)
+                            case .unavailable: throw failure
+                            }
+                        }
+                        if encoder.isFull { close(try encoder.finish()) }
                     }
+                } catch let failure as SourceFailure {
+                    throw Failure(.unreachable, "\(failure)")
                 }
-                if encoder.isFull { close(try encoder.finish()) }
+                first = end
             }
             if !encoder.isEmpty { close(try encoder.finish()) }
             return Output(outcomes: outcomes, batches: batches, ids: ids)
@@ -134,9 +149,8 @@ struct Ingest {
 
         /// Reads one message into the encoder and returns its date and message IDs; no IDs of one that is streamed.
         private func add(
-            _ wanted: Wanted, _ listing: any SourceListing, emit: (EncodedBatch) -> Void
+            _ message: any SourceMessage, emit: (EncodedBatch) -> Void
         ) throws -> (Timestamp, [MessageIDHash]?) {
-            let message = try listing.open(Int(wanted.position))
             if message.size <= Ingest.wholeMessageBytes {
                 try message.read(into: &buffer)
                 let bytes = buffer

@@ -45,7 +45,7 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .unreachable, "the Maildir \(path) cannot be read: \(failure)",
                     hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
             }
-        case .server(let server): throw Location.notYet(server)
+        case .server(let server): return IMAPSource(server.access)
         }
     }
 
@@ -78,7 +78,8 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func notYet(_ server: ServerLocation) -> Failure {
-        Failure(.usage, "this version registers accounts on \(server.endpoint), and cannot read or write them yet")
+        Failure(
+            .usage, "this version reads \(server.endpoint), and cannot write to it yet", hint: "Restore to a Maildir")
     }
 }
 
