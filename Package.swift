@@ -11,6 +11,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Libraries of the system.
@@ -94,6 +95,7 @@ let package = Package(
                 "Secrets", "Transparency",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
 
@@ -140,7 +142,7 @@ let package = Package(
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "Transparency", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
         .testTarget(

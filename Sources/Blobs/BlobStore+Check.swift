@@ -39,7 +39,10 @@ extension BlobStore {
             take(plan.walked)
             let before = pointed
             for result in try plan.run(options, in: self) { take(result) }
-            let counted = (UInt32(plan.frames.count), UInt32(pointed.messages - before.messages), UInt32(pointed.parts - before.parts))
+            let counted = (
+                UInt32(plan.frames.count), UInt32(pointed.messages - before.messages),
+                UInt32(pointed.parts - before.parts)
+            )
             if plan.walked.findings.isEmpty, counted != (row.frames, row.messages, row.parts) {
                 report(
                     BlobFinding(
@@ -157,6 +160,7 @@ struct CheckPlan: Sendable {
         }
         let file = try OpenFile(name, O_RDONLY)
         self.file = file
+        posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let size = min(try file.size(), Int(row.end))
         if size < Int(row.end) {
             walked.findings.append(finding(.pack, size, "the pack ends here and not at \(row.end)"))

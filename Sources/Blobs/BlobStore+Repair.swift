@@ -41,6 +41,7 @@ extension BlobStore {
     public func repair(keepCopy: (String) throws -> Void, report: (RepairNote) -> Void) throws {
         try sync()
         var changed = false
+        var saved: [[UInt8]] = []
         do {
             let lock = try OpenFile(path + "/LOCK", O_RDWR | O_CREAT)
             guard try lock.tryLock() else { throw BlobError.busy(path: path) }
@@ -49,11 +50,13 @@ extension BlobStore {
             var last = rows.last?.number ?? 0
             while OpenFile.exists(path + "/" + PackFormat.fileName(last + 1)) { last += 1 }
             for number in last >= 1 ? Array(1...last) : [] {
-                if try heal(number, rows.first { $0.number == number }, keepCopy, report) { changed = true }
+                if try heal(number, rows.first { $0.number == number }, keepCopy, report, &saved) { changed = true }
             }
             if changed {
                 // What was open of the old files is not written to any more.
-                appender.withLock { $0 = Appender(path: path, vault: vault, packBytes: options.packBytes, readOnly: false) }
+                appender.withLock {
+                    $0 = Appender(path: path, vault: vault, packBytes: options.packBytes, readOnly: false)
+                }
             }
         }
         var disagrees = false
@@ -64,10 +67,20 @@ extension BlobStore {
             try rebuildIndex()
             report(RepairNote(file: "blobs/index/data.mdb", detail: "made anew from the packs"))
         }
+        guard !saved.isEmpty else { return }
+        let encoder = encoder()
+        for bytes in saved {
+            try encoder.add(bytes.raw)
+            if encoder.isFull { try append(encoder.finish()) }
+        }
+        if !encoder.isEmpty { try append(encoder.finish()) }
+        try sync()
+        report(RepairNote(file: "blobs", detail: "\(saved.count) messages saved from damaged frames were stored again"))
     }
 
     private func heal(
-        _ number: UInt32, _ row: PackRow?, _ keepCopy: (String) throws -> Void, _ report: (RepairNote) -> Void
+        _ number: UInt32, _ row: PackRow?, _ keepCopy: (String) throws -> Void, _ report: (RepairNote) -> Void,
+        _ saved: inout [[UInt8]]
     ) throws -> Bool {
         let name = path + "/" + PackFormat.fileName(number)
         let beside = path + "/packs/healing"
@@ -78,7 +91,8 @@ extension BlobStore {
             try OpenFile.syncDirectory(path + "/packs")
             report(
                 RepairNote(
-                    file: "blobs/" + PackFormat.fileName(number), detail: "the pack is gone; an empty one is in its place",
+                    file: "blobs/" + PackFormat.fileName(number),
+                    detail: "the pack is gone; an empty one is in its place",
                     isLoss: true))
             return true
         }
@@ -92,6 +106,7 @@ extension BlobStore {
         }
         try OpenFile.syncDirectory(path + "/packs")
         for note in healing.notes { report(note) }
+        saved += healing.saved
         return true
     }
 }

@@ -168,7 +168,8 @@ struct FrameEntry: Sendable, Hashable {
                 FrameEntry(digest: Digest(row), offset: offset, length: length, recipeLength: recipe, size: size))
             offset += length
         }
-        guard header.kind == .directory || header.kind == .void ? header.entryCount == 0 : offset == header.rawLength else { return nil }
+        guard header.kind == .directory || header.kind == .void ? header.entryCount == 0 : offset == header.rawLength
+        else { return nil }
         return entries
     }
 }

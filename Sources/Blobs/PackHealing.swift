@@ -23,6 +23,8 @@ struct PackHealing {
     private var framesEnd: Int
     private var needsDirectory = false
     private(set) var notes: [RepairNote] = []
+    /// Messages from frames that could not be healed, whole and verified: they are to be stored again.
+    private(set) var saved: [[UInt8]] = []
 
     private var name: String { "blobs/" + PackFormat.fileName(number) }
 
@@ -108,7 +110,8 @@ struct PackHealing {
         let payloadAt = tableAt + header.tableLength
         var payload = try read(header.storedLength, payloadAt)
         if crc32c(Self.span(table)) != header.tableChecksum {
-            guard let right = SingleBit.corrected(table, stored: header.tableChecksum), crc32c(Self.span(right)) == header.tableChecksum
+            guard let right = SingleBit.corrected(table, stored: header.tableChecksum),
+                crc32c(Self.span(right)) == header.tableChecksum
             else { return try void(at, end, "a frame's table is damaged") }
             table = right
             patch(tableAt, right)
@@ -117,12 +120,37 @@ struct PackHealing {
         if crc32c(Self.span(payload)) != header.payloadChecksum {
             guard let right = SingleBit.corrected(payload, stored: header.payloadChecksum),
                 crc32c(Self.span(right)) == header.payloadChecksum, decodes(header, table, right)
-            else { return try void(at, end, "a frame's bytes are damaged") }
+            else {
+                let count = save(header, table, payload)
+                return try void(
+                    at, end,
+                    "a frame's bytes are damaged\(count == 0 ? "" : " (\(count) of its \(header.entryCount) messages were saved)")"
+                )
+            }
             payload = right
             patch(payloadAt, right)
             note("one bit of a frame was put right", at)
         }
         count(at, header)
+    }
+
+    /// Takes what can still be decoded of a frame's messages; returns how many.
+    private mutating func save(_ header: FrameHeader, _ table: [UInt8], _ payload: [UInt8]) -> Int {
+        guard header.kind == .messages, let entries = FrameEntry.table(Self.span(table), of: header) else { return 0 }
+        let decoded = decoded
+        if header.isCompressed {
+            Zstd().decompress(asFarAsPossible: Self.span(payload), length: header.rawLength, into: decoded)
+        } else {
+            decoded.removeAll()
+            decoded.append(Self.span(payload))
+        }
+        var count = 0
+        for entry in entries where entry.recipeLength == 0 && entry.offset + entry.length <= decoded.count {
+            guard Digest(hashing: decoded.bytes(entry.offset, entry.length)) == entry.digest else { continue }
+            saved.append(Self.array(decoded.bytes(entry.offset, entry.length)))
+            count += 1
+        }
+        return count
     }
 
     /// Whether what one bit explains also has its digests.
@@ -150,7 +178,8 @@ struct PackHealing {
     /// Puts frames that hold nothing in place of the bytes from `start` to `end`.
     private mutating func void(_ start: Int, _ end: Int, _ why: String) throws {
         notes.append(
-            RepairNote(file: name, detail: "\(why), from byte \(start) to \(end): what was in it is lost here", isLoss: true))
+            RepairNote(
+                file: name, detail: "\(why), from byte \(start) to \(end): what was in it is lost here", isLoss: true))
         var at = start
         while at < end {
             var length = min(end - at, FrameHeader.length + PackFormat.longestPayload)

@@ -24,7 +24,9 @@ public struct BlobRefetch {
         var found: Set<Digest> = []
         var buffer: [UInt8] = []
         for folder in try source.folders() {
-            let here = Dictionary(wanted.filter { $0.folder == folder.name }.map { ($0.name, $0.digest) }) { first, _ in first }
+            let here = Dictionary(wanted.filter { $0.folder == folder.name }.map { ($0.name, $0.digest) }) { first, _ in
+                first
+            }
             guard !here.isEmpty, folder.problem == nil else { continue }
             let listing: any SourceListing
             do { listing = try source.list(folder) } catch is SourceFailure { continue }

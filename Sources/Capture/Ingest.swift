@@ -73,7 +73,7 @@ struct Ingest {
             try durable(slice, outcomes)
         }
         try OrderedPipeline.run(
-            workers: isSmall ? 1 : WorkerThread.processors + 1, ahead: isSmall ? 1 : WorkerThread.processors + 1,
+            workers: isSmall ? 1 : WorkerThread.processors, ahead: isSmall ? 1 : WorkerThread.processors + 1,
             makeContext: { Worker(store) },
             next: {
                 guard next < wanted.count else { return nil }

@@ -11,7 +11,7 @@ public import SystemPackage
 /// journal alone. What captures a message notes its IDs; ``follow(_:reading:)`` reads only what nobody noted.
 public final class OpenHeaderIndex: Sendable {
     /// Another version means: make it anew.
-    public static let version: UInt64 = 1
+    public static let version: UInt64 = 2
     /// Transactions followed at a time.
     private static let batch: UInt64 = 20_000
     /// Of a message that claims more, the first: nobody fills the index with one header.
@@ -37,6 +37,39 @@ public final class OpenHeaderIndex: Sendable {
         }
     }
 
+    /// What is wrong with the pages and rows of the index in `directory` as they lie in the file. Reads by `pread` only.
+    public static func verify(_ directory: FilePath) -> [String] {
+        PageWalk.verify(directory.string, tables: ["blobs", "carriers", "meta"]) { _, key, value in
+            isSound(key, value) ? nil : "a row does not have its checksum"
+        }.map(\.description)
+    }
+
+    /// A row ends with the CRC32C of its key and what it holds.
+    private static func sealed(_ key: Key, _ payload: [UInt8]) -> [UInt8] {
+        let sum = key.withSpan { crc32c(crc32c($0), payload.span.bytes) }
+        return payload + withUnsafeBytes(of: sum.bigEndian) { Array($0) }
+    }
+
+    private static func isSound(_ key: RawSpan, _ value: RawSpan) -> Bool {
+        guard value.byteCount >= 4 else { return false }
+        let stored = value.unsafeLoadUnaligned(fromByteOffset: value.byteCount - 4, as: UInt32.self)
+        return UInt32(bigEndian: stored) == crc32c(crc32c(key), value.extracting(first: value.byteCount - 4))
+    }
+
+    @_lifetime(copy value)
+    private static func payload(_ key: RawSpan, _ value: RawSpan) throws -> RawSpan {
+        guard isSound(key, value) else { throw HeaderIndexUnusable(reason: "a row does not have its checksum") }
+        return value.extracting(first: value.byteCount - 4)
+    }
+
+    @_lifetime(copy value)
+    private static func payload(_ key: Key, _ value: RawSpan) throws -> RawSpan {
+        guard key.withSpan({ isSound($0, value) }) else {
+            throw HeaderIndexUnusable(reason: "a row does not have its checksum")
+        }
+        return value.extracting(first: value.byteCount - 4)
+    }
+
     /// Notes the message IDs in the header of each of these blobs.
     public func note(_ found: [(digest: Digest, ids: [MessageIDHash])]) throws {
         guard !found.isEmpty else { return }
@@ -44,7 +77,8 @@ public final class OpenHeaderIndex: Sendable {
             for (digest, ids) in found {
                 var row = ByteWriter(capacity: 8 * ids.count)
                 for id in ids.prefix(OpenHeaderIndex.idsOfOne) { row.integer(id.key) }
-                try transaction.put(blobs, Key(blob: digest), row.bytes.span.bytes)
+                try transaction.put(
+                    blobs, Key(blob: digest), OpenHeaderIndex.sealed(Key(blob: digest), row.bytes).span.bytes)
             }
         }
     }
@@ -58,6 +92,7 @@ public final class OpenHeaderIndex: Sendable {
                 try transaction.cursor(carriers) { (cursor: inout Cursor) in
                     var more = try cursor.seek(Key(carrier: hash, account, 0))
                     while more {
+                        _ = try OpenHeaderIndex.payload(cursor.key, cursor.value)
                         var key = ByteReader(cursor.key)
                         guard try key.integer(UInt64.self) == hash, try key.integer(UInt32.self) == account.rawValue
                         else { return }
@@ -111,7 +146,9 @@ public final class OpenHeaderIndex: Sendable {
     private func apply(_ journal: OpenJournal, through last: TransactionID) throws -> TransactionID {
         try environment.write { (transaction: inout WriteTransaction) -> TransactionID in
             var position = Position(version: OpenHeaderIndex.version, transaction: .beginning, leaf: .zero)
-            if let bytes = try transaction.value(meta, Key(0 as UInt64)) { position = try Position(bytes) }
+            if let bytes = try transaction.value(meta, Key(0 as UInt64)) {
+                position = try Position(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
+            }
             // Another process was here first.
             guard position.transaction < last else { return position.transaction }
             try check(position, journal)
@@ -119,18 +156,20 @@ public final class OpenHeaderIndex: Sendable {
                 try messages(record) { number, digest, _ in
                     var ids = [MessageIDHash.unread.rawValue]
                     if let row = try transaction.value(blobs, Key(blob: digest)) {
-                        var reader = ByteReader(row)
+                        var reader = ByteReader(try OpenHeaderIndex.payload(Key(blob: digest), row))
                         ids = try (0..<row.byteCount / 8).map { _ in try reader.integer(UInt64.self) }
                     }
                     for id in ids {
-                        try transaction.put(carriers, Key(carrier: id, record.account, number), RawSpan())
+                        let key = Key(carrier: id, record.account, number)
+                        try transaction.put(carriers, key, OpenHeaderIndex.sealed(key, []).span.bytes)
                     }
                 }
                 position.transaction = record.id
                 if record.id == last { position.leaf = record.leafHash }
                 return true
             }
-            try transaction.put(meta, Key(0 as UInt64), position.encoded().span.bytes)
+            let row = OpenHeaderIndex.sealed(Key(0 as UInt64), position.encoded())
+            try transaction.put(meta, Key(0 as UInt64), row.span.bytes)
             return position.transaction
         }
     }
@@ -181,7 +220,9 @@ public final class OpenHeaderIndex: Sendable {
     private func stored() throws -> Position? {
         try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
             guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else { return nil }
-            return try Position(bytes)
+            // The first version had no checksums.
+            if bytes.byteCount == 48 { throw HeaderIndexUnusable(reason: "it is of version 1") }
+            return try Position(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
         }
     }
 }

@@ -27,7 +27,8 @@ public enum JournalRebuild {
         var previous: (leaf: Digest, time: Timestamp) = (.zero, Timestamp(rawValue: .min))
         var expected: UInt64 = 1
         var head: JournalHead?
-        let pages = PageWalk.verify(directory.appending("lmdb").string, tables: OpenJournal.tables) { table, key, value in
+        let pages = PageWalk.verify(directory.appending("lmdb").string, tables: OpenJournal.tables) {
+            table, key, value in
             guard key.byteCount == 8 else { return "a key has another length" }
             let id = UInt64(bigEndian: key.unsafeLoadUnaligned(as: UInt64.self))
             if table == "head" {

@@ -50,12 +50,14 @@ public struct JournalRepair {
             let next = index + 1 < entries.count ? entries[index + 1] : nil
             if entry.first.rawValue > position.last + 1 {
                 // A whole segment is gone.
-                try heal(nil, through: entry.first.rawValue - 1, nextLeaf: SegmentHeader.previousLeaf(of: entry), &position)
+                try heal(
+                    nil, through: entry.first.rawValue - 1, nextLeaf: SegmentHeader.previousLeaf(of: entry), &position)
                 changed = true
             } else if entry.first.rawValue <= position.last {
                 // It lies across what stands before it already.
                 try setAside(entry.path)
-                report(RepairNote(file: entry.name, detail: "set aside: its transactions stand in the segment before it"))
+                report(
+                    RepairNote(file: entry.name, detail: "set aside: its transactions stand in the segment before it"))
                 changed = true
                 continue
             }
@@ -102,6 +104,7 @@ public struct JournalRepair {
                 known == nil || known?.transaction.rawValue == position.last
             {
                 // Begun, and nothing in it yet: the next append begins it anew.
+                // A header that cannot be read is no header.
                 return try File(entry.path, .read).size() < SegmentHeader.size || (try? SegmentCursor(entry)) != nil
             }
             var cursor = try SegmentCursor(entry)
@@ -112,6 +115,7 @@ public struct JournalRepair {
                 while try cursor.next() {
                     let record = try cursor.record
                     guard record.id.rawValue == at.last + 1, record.previousLeaf == at.leaf, record.time >= at.time,
+                        // What does not decode is damage, whatever else it is.
                         (try? record.transaction()) != nil
                     else { return false }
                     at = Position(last: record.id.rawValue, leaf: record.leafHash, time: record.time)
@@ -137,15 +141,16 @@ public struct JournalRepair {
 
     /// Writes the segment that begins behind `position` anew, through transaction `end` (or as far as records can be had).
     private func heal(
-        _ entry: SegmentDirectory.Entry?, through end: UInt64?, nextLeaf: Digest?, _ position: inout Position
+        _ damaged: SegmentDirectory.Entry?, through end: UInt64?, nextLeaf: Digest?, _ position: inout Position
     ) throws {
         let first = position.last + 1
-        let name = entry?.name ?? "journal/segments/" + SegmentDirectory.fileName(TransactionID(rawValue: first), .raw)
+        let name =
+            damaged?.name ?? "journal/segments/" + SegmentDirectory.fileName(TransactionID(rawValue: first), .raw)
         var own = RecordSalvage()
         let shapes = [SegmentDirectory.Shape.raw, .sealed].map {
             SegmentDirectory.Entry(
-                first: entry?.first ?? TransactionID(rawValue: first), shape: $0,
-                path: segments.file(entry?.first ?? TransactionID(rawValue: first), $0))
+                first: damaged?.first ?? TransactionID(rawValue: first), shape: $0,
+                path: segments.file(damaged?.first ?? TransactionID(rawValue: first), $0))
         }.filter { Directory.exists($0.path) }
         for shape in shapes {
             // What cannot be read of one shape is looked for in the other, and in LMDB.
@@ -156,6 +161,7 @@ public struct JournalRepair {
         let last = end ?? max(own.records.keys.filter { $0 >= first }.max() ?? position.last, position.last)
         var other = RecordSalvage()
         let missing = last >= first ? Set((first...last).filter { !isChained(own, $0, position) }) : []
+        // Without LMDB's file there is nothing to search.
         if !missing.isEmpty, let file = try? File(directory.appending("lmdb/data.mdb"), .read) {
             try other.search(file, for: missing)
         }
@@ -171,6 +177,7 @@ public struct JournalRepair {
                 Self.previousLeaf($0) == at.leaf
             }
             let best = candidates.first { wanted.isEmpty || Self.leaf($0).map(wanted.contains) ?? false }
+            // It was a record when it was taken from its file.
             if let best, let record = try? RecordView(best.span.bytes) {
                 if best == own.records[id] {
                     if own.corrected.contains(id) { corrected += 1 }
@@ -191,7 +198,9 @@ public struct JournalRepair {
                 break
             }
             let leaf = wanted.first ?? .zero
-            bytes.raw(LostRecord.encoded(name, leaf: leaf, previousLeaf: at.leaf, time: max(at.time, position.time, .init(rawValue: 0))))
+            bytes.raw(
+                LostRecord.encoded(
+                    name, leaf: leaf, previousLeaf: at.leaf, time: max(at.time, position.time, .init(rawValue: 0))))
             at.last = id
             at.leaf = leaf
             at.time = max(at.time, .init(rawValue: 0))
@@ -205,7 +214,10 @@ public struct JournalRepair {
         if fromOther > 0 { parts.append("\(fromOther) of them from LMDB") }
         if corrected > 0 { parts.append("\(corrected) with one bit put right") }
         if lost > 0 { parts.append("\(lost) lost") }
-        report(RepairNote(file: name, transaction: TransactionID(rawValue: first), detail: "written anew: " + parts.joined(separator: ", ")))
+        report(
+            RepairNote(
+                file: name, transaction: TransactionID(rawValue: first),
+                detail: "written anew: " + parts.joined(separator: ", ")))
         position = at
     }
 
@@ -232,6 +244,7 @@ public struct JournalRepair {
 
     private static func previousLeaf(_ record: [UInt8]) -> Digest { Digest(record.span.bytes.extracting(32..<64)) }
 
+    // Bytes that are no record have no leaf hash.
     private static func leaf(_ record: [UInt8]) -> Digest? { (try? RecordView(record.span.bytes))?.leafHash }
 }
 

@@ -199,6 +199,7 @@ private struct SegmentChain {
             entry = SegmentDirectory.Entry(first: entry.first, shape: .sealed, path: path)
         }
         do {
+            try File(entry.path, .read).forgetCached()
             let opened = try SegmentCursor(entry, limit: entry.first == head.segmentFirst ? head.segmentEnd : nil)
             if try opened.header.vault != vault || !SegmentHeader.isPadded(entry) {
                 report(JournalFinding(file: entry.name, offset: 8, transaction: name, reason: .header))

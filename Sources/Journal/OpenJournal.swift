@@ -165,7 +165,8 @@ public final class OpenJournal: Sendable {
             // An LMDB that fell back to an empty state must not take the segments with it.
             guard try standing() != .fallenBack else {
                 throw JournalError.damaged(
-                    JournalFinding(file: "journal/lmdb/data.mdb", transaction: head.transaction.next, reason: .copiesDiffer))
+                    JournalFinding(
+                        file: "journal/lmdb/data.mdb", transaction: head.transaction.next, reason: .copiesDiffer))
             }
             writer.segment = try SegmentWriter(
                 creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)

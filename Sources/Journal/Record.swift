@@ -42,7 +42,9 @@ public struct RecordView: ~Escapable {
         }
         // Reserved for a codec and a key: a body that is packed must not be taken for a plain one.
         let codec = bytes.unsafeLoadUnaligned(fromByteOffset: 3, as: UInt8.self)
-        guard codec == 0 || codec == LostRecord.codec else { throw DecodingFailure(offset: 3, reason: .unknownVersion(codec)) }
+        guard codec == 0 || codec == LostRecord.codec else {
+            throw DecodingFailure(offset: 3, reason: .unknownVersion(codec))
+        }
         let key = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self).bigEndian & 0xFF_FFFF
         guard key == 0 else { throw DecodingFailure(offset: 29, reason: .outOfRange) }
         let length = Int(UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))

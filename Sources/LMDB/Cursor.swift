@@ -45,7 +45,8 @@ internal import Glibc
                 mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
             let code = unsafe mdb_cursor_get(handle, &found.key, &found.value, MDB_SET_RANGE)
             // A damaged branch page leads astray: what is found must not be before what was looked for.
-            return unsafe code == 0 && Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), bytes)
+            return unsafe code == 0
+                && Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), bytes)
                 ? MDB_CORRUPTED : code
         }
         return try answered(code)

@@ -45,7 +45,10 @@ public enum Inspection: Hashable, Sendable {
         // number that was changed, by which LMDB would take an older state for the newest.
         let numbers = pages.map(\.transaction)
         let isFresh = numbers == [0, 0]
-        guard isFresh || (numbers[0] % 2 == 0 && numbers[1] % 2 == 1 && (numbers[0] ^ numbers[1] == 1 || numbers[0] == numbers[1] + 1))
+        guard
+            isFresh
+                || (numbers[0] % 2 == 0 && numbers[1] % 2 == 1
+                    && (numbers[0] ^ numbers[1] == 1 || numbers[0] == numbers[1] + 1))
         else {
             self = .damaged("its meta pages do not follow each other (transactions \(numbers[0]) and \(numbers[1]))")
             return

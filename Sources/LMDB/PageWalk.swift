@@ -44,6 +44,8 @@ public enum PageWalk {
                 return [PageFinding(table: nil, page: 0, reason: "the file cannot be opened (errno \(errno))")]
             }
             defer { close(descriptor) }
+            // What the disk has, not what the kernel remembers of it.
+            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
             if case .damaged(let why) = Inspection(of: directory) {
                 return [PageFinding(table: nil, page: 0, reason: why)]
             }

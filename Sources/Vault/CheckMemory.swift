@@ -16,7 +16,6 @@ public struct CheckMemory: Sendable {
 
     public init() {}
 
-
     /// What the vault remembers; nothing where it cannot be read.
     public init(_ vault: OpenVault) {
         // Forgetting costs a longer check, no more.

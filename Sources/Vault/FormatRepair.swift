@@ -17,7 +17,10 @@ struct FormatRepair {
             // Of a newer format this program knows nothing.
             guard failure.code != .newerFormat || Directory.exists(path) else { throw failure }
         }
-        guard let right = try corrected(path) ?? fromSegments() else { return _ = try VaultFormat(readingIn: vault) }
+        guard let right = try corrected(path) ?? fromSegments() else {
+            _ = try VaultFormat(readingIn: vault)
+            return
+        }
         let beside = vault.appending("FORMAT.new")
         if Directory.exists(beside) { try Directory.removeFile(beside) }
         let file = try File(beside, .create)

@@ -1,6 +1,7 @@
-public import Events
 internal import Blobs
+public import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import Projections
 public import SystemPackage
@@ -49,6 +50,12 @@ public enum VaultInspection {
         if Directory.exists(projections.appending("data.mdb")) {
             for problem in OpenProjections.verify(projections) {
                 found.append(Finding(part: .projections, file: "projections/data.mdb", problem: problem))
+            }
+        }
+        let headers = directory.appending("headers")
+        if Directory.exists(headers.appending("data.mdb")) {
+            for problem in OpenHeaderIndex.verify(headers) {
+                found.append(Finding(part: .projections, file: "headers/data.mdb", problem: problem))
             }
         }
         return found

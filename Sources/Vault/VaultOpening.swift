@@ -1,6 +1,7 @@
 internal import Blobs
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import Projections
 internal import SystemPackage
@@ -35,6 +36,7 @@ struct VaultOpening {
         try openIndex(verifies, now)
         if verifies {
             try openProjections()
+            try openHeaders()
             try now.settle()
         }
     }
@@ -67,7 +69,8 @@ struct VaultOpening {
         let head = try JournalRebuild.fromSegments(
             journal, vault: id, setAside: { try quarantine.setAside($0) })
         Log.shared.note(
-            "the journal in LMDB cannot be used (\(why)); it was made anew from the segments, through \(head.transaction)")
+            "the journal in LMDB cannot be used (\(why)); it was made anew from the segments, through \(head.transaction)"
+        )
     }
 
     private func openIndex(_ verifies: Bool, _ end: UncleanEnd) throws {
@@ -87,6 +90,15 @@ struct VaultOpening {
         else { return }
         try Quarantine(vault).setAside(projections)
         Log.shared.note("the projections cannot be used (\(why)); they are rebuilt from the journal")
+    }
+
+    private func openHeaders() throws {
+        let headers = vault.appending("headers")
+        guard Directory.exists(headers.appending("data.mdb")), let why = OpenHeaderIndex.verify(headers).first else {
+            return
+        }
+        try Quarantine(vault).setAside(headers)
+        Log.shared.note("the header index cannot be used (\(why)); it is made anew when it is wanted")
     }
 
     /// Files that another process writes to are not replaced under it.
@@ -127,7 +139,8 @@ struct VaultOpening {
 
     private func note(_ before: TransactionID, _ after: TransactionID) {
         guard after > before else { return }
-        Log.shared.note("\(after.rawValue - before.rawValue) transactions that only the segments had were taken into LMDB")
+        Log.shared.note(
+            "\(after.rawValue - before.rawValue) transactions that only the segments had were taken into LMDB")
     }
 
     private func remake() throws {

@@ -1,6 +1,7 @@
+internal import Blobs
 public import Events
 public import Files
-internal import Blobs
+internal import Headers
 internal import Journal
 internal import Projections
 public import SystemPackage
@@ -42,15 +43,23 @@ public enum VaultRepair {
                 let why = BlobStore.indexFault(blobs.string) ?? BlobStore.verifyIndex(blobs.string).first?.reason
             {
                 try quarantine.setAside(blobs.appending("index"))
-                report(RepairNote(file: "blobs/index/data.mdb", detail: "set aside (\(why)) and made anew from the packs"))
+                report(
+                    RepairNote(file: "blobs/index/data.mdb", detail: "set aside (\(why)) and made anew from the packs"))
             }
             let projections = directory.appending("projections")
-            if Directory.exists(projections.appending("data.mdb")), let why = OpenProjections.verify(projections).first {
+            if Directory.exists(projections.appending("data.mdb")), let why = OpenProjections.verify(projections).first
+            {
                 try quarantine.setAside(projections)
                 report(
                     RepairNote(
                         file: "projections/data.mdb", detail: "set aside (\(why)) and made anew from the journal"))
             }
+        }
+        let headers = directory.appending("headers")
+        if Directory.exists(headers.appending("data.mdb")), let why = OpenHeaderIndex.verify(headers).first {
+            try quarantine.setAside(headers)
+            report(
+                RepairNote(file: "headers/data.mdb", detail: "set aside (\(why)); it is made anew when it is wanted"))
         }
         let vault = try OpenVault(directory, clock: clock)
         try vault.blobs.repair(keepCopy: { try quarantine.keepCopy(FilePath($0)) }, report: report)

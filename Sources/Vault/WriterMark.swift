@@ -54,6 +54,7 @@ struct UncleanEnd {
         self.vault = vault
         (dead, isAnyAlive) = try WriterMark.others(vault)
         let boot = UncleanEnd.bootID()
+        // What was not recorded, or cannot be read, is another boot.
         isRestarted = boot != nil && (try? UncleanEnd.recorded(vault)) != boot
         isSuspect = Directory.exists(vault.appending("state/suspect"))
     }

@@ -19,7 +19,7 @@ struct BadInputTests {
     }()
 
     /// A file system of its own, gone with the value.
-    private final class SmallDisk {
+    final class SmallDisk {
         let scratch = Scratch("disk")
         var path: FilePath { scratch.path }
 

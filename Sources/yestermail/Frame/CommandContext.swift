@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Connectors
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import LMDB
 internal import Presentation
@@ -25,7 +26,9 @@ extension Verb {
             if CommandContext.isDamage(error) { Relaunch.afterDamage() }
             // What was found before it failed is passed on first.
             if !(error is OutputClosed) { try context.output.flush() }
-            throw try StorageTrouble(error, vault: VaultPlace(global).directory)?.failure ?? error
+            guard let trouble = try StorageTrouble(error, vault: VaultPlace(global).directory) else { throw error }
+            if trouble.isSuspicious { Relaunch.markSuspect() }
+            throw trouble.failure
         }
         try context.output.flush()
     }
@@ -80,7 +83,7 @@ final class CommandContext {
     /// Whether a file of the vault, not what a person asked for, is the reason.
     static func isDamage(_ error: any Error) -> Bool {
         switch error {
-        case is ProjectionsUnusable, is DecodingFailure, JournalError.damaged: true
+        case is ProjectionsUnusable, is HeaderIndexUnusable, is DecodingFailure, JournalError.damaged: true
         case let error as LMDBError: error.isDamage
         default: false
         }

@@ -2,11 +2,9 @@ internal import Events
 internal import Files
 internal import Presentation
 internal import SystemPackage
+internal import Yams
 
 /// The configuration file (`Specs/Interfaces/CommandLine.md`, "Configuration file"): what flags say, once for all.
-///
-/// Of YAML it takes what such a file needs: `key: value`, one level of mappings, comments, quotes. Whatever else there is in it is
-/// refused with its line, as an unknown key is: a setting that is passed over is worse than none.
 struct Configuration {
     /// Nil where there is none.
     private(set) var path: String?
@@ -63,55 +61,53 @@ struct Configuration {
         }
     }
 
+    /// Reads YAML: keys and values, one level of mappings. Throws a usage error that names the line for anything else, and for a
+    /// key that there is none of: a setting that is passed over is worse than none.
     static func parse(_ text: String, _ path: String) throws -> [Key: String] {
+        let root: Node?
+        do { root = try compose(yaml: text) } catch { throw refusal(error, path) }
+        guard let root else { return [:] }
         var found: [Key: String] = [:]
-        var section = ""
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            func refuse(_ why: String, _ hint: String? = nil) -> Failure {
-                Failure(.usage, "\(path), line \(index + 1): \(why)", hint: hint)
-            }
-            let content = line.drop { $0 == " " }
-            if content.isEmpty || content.first == "#" || content == "---" { continue }
-            guard let colon = content.firstIndex(of: ":"), content.first != "-", !line.contains("\t") else {
-                throw refuse("this is not 'key: value'")
-            }
-            let word = String(content[..<colon])
-            let value = try scalar(content[content.index(after: colon)...], refuse)
-            let isNested = content.startIndex != line.startIndex
-            let name = isNested ? section + "." + word : word
-            if !isNested { section = value.isEmpty ? word : "" }
-            let isSection = Key.allCases.contains { $0.rawValue.hasPrefix(name + ".") }
-            if value.isEmpty, isSection, !isNested { continue }
-            guard let key = Key(rawValue: name) else {
-                let known = Key.allCases.map(\.rawValue)
-                let near = Spelling.nearest(to: name, among: known).map { "Did you mean \($0)?" }
-                throw refuse(
-                    "there is no setting \(TerminalText.safe(name, maxColumns: 60))",
-                    near ?? "There are: \(known.joined(separator: ", "))")
-            }
-            guard !value.isEmpty else { throw refuse("\(name) has no value") }
-            guard found.updateValue(value, forKey: key) == nil else { throw refuse("\(name) is set twice") }
-        }
+        try read(root, below: "", path, into: &found)
         return found
     }
 
-    /// A value as one writes it: plain or in quotes, a comment behind it.
-    private static func scalar(_ text: Substring, _ refuse: (String, String?) -> Failure) throws -> String {
-        guard text.isEmpty || text.first == " " else { throw refuse("a blank is missing behind the colon", nil) }
-        let trimmed = text.drop { $0 == " " }
-        if let quote = trimmed.first, quote == "\"" || quote == "'" {
-            let inside = trimmed.dropFirst()
-            guard let end = inside.firstIndex(of: quote) else { throw refuse("a quote is not closed", nil) }
-            let rest = inside[inside.index(after: end)...].drop { $0 == " " }
-            guard rest.isEmpty || rest.first == "#" else { throw refuse("something stands behind the quotes", nil) }
-            return String(inside[..<end])
+    private static func read(
+        _ node: Node, below section: String, _ path: String, into found: inout [Key: String]
+    ) throws {
+        guard let mapping = node.mapping else { throw refusal("this is not 'key: value'", node.mark, path) }
+        for (name, value) in mapping {
+            let word = section + (name.scalar?.string ?? "")
+            if section.isEmpty, Key.allCases.contains(where: { $0.rawValue.hasPrefix(word + ".") }) {
+                try read(value, below: word + ".", path, into: &found)
+                continue
+            }
+            guard let key = Key(rawValue: word) else {
+                let known = Key.allCases.map(\.rawValue)
+                let near = Spelling.nearest(to: word, among: known).map { "Did you mean \($0)?" }
+                throw refusal(
+                    "there is no setting \(TerminalText.safe(word, maxColumns: 60))", name.mark, path,
+                    hint: near ?? "There are: \(known.joined(separator: ", "))")
+            }
+            guard let scalar = value.scalar else { throw refusal("\(word) is no single value", value.mark, path) }
+            guard !scalar.string.isEmpty else { throw refusal("\(word) has no value", name.mark, path) }
+            found[key] = scalar.string
         }
-        if trimmed.first == "#" { return "" }
-        guard !"[{&*!|>%@`".contains(trimmed.first ?? "a") else {
-            throw refuse("this is more YAML than is understood here", "Put the value into quotes")
+    }
+
+    private static func refusal(_ why: String, _ mark: Mark?, _ path: String, hint: String? = nil) -> Failure {
+        Failure(.usage, "\(TerminalText.safe(path)), line \(mark?.line ?? 1): \(why)", hint: hint)
+    }
+
+    /// What YAML itself has against the text.
+    private static func refusal(_ error: any Error, _ path: String) -> Failure {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _)?, .parser(_, let problem, let mark, _)?,
+            .composer(_, let problem, let mark, _)?:
+            refusal(TerminalText.safe(problem), mark, path)
+        case .duplicatedKeysInMapping(let keys, let context)?:
+            refusal("\(TerminalText.safe(keys.first ?? "a key")) is set twice", context.mark, path)
+        default: refusal("this is no YAML", nil, path)
         }
-        var plain = trimmed.firstRange(of: " #").map { trimmed[..<$0.lowerBound] } ?? trimmed
-        while plain.last == " " { plain.removeLast() }
-        return String(plain)
     }
 }

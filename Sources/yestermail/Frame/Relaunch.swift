@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// LMDB reads through a memory map: a page that cannot be read, or that makes no sense, ends the process by a signal. So the
 /// signal is heeded: the vault is marked as suspect, which makes whoever opens it next verify and heal it first, and a command that
-/// has said nothing yet begins anew and is that next one (`Specs/Decisions/0013-damage-and-repair.md`).
+/// has said nothing yet begins anew and is that next one (`Specs/Decisions/0011-damage-and-repair.md`).
 enum Relaunch {
     private static let variable = "YESTERMAIL_BEGUN_ANEW"
     /// What the handler needs; set once, before it is installed.
@@ -23,7 +23,7 @@ enum Relaunch {
         var count = 0
         while environ[count] != nil { count += 1 }
         let copy = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: count + 1)
-        for index in 0..<count { copy[index] = strdup(environ[index]!) }
+        for index in 0..<count { copy[index] = environ[index].flatMap { strdup($0) } }
         copy[count] = nil
         environment = copy
         if !isSecond { unsetenv(variable) }
@@ -49,6 +49,9 @@ enum Relaunch {
         touch(mark)
         begin()
     }
+
+    /// Whoever opens the vault next verifies it first.
+    static func markSuspect() { if let mark { touch(mark) } }
 
     /// Only what is safe in a signal handler.
     private static func received(_ number: Int32) {

@@ -9,6 +9,8 @@ internal import SystemPackage
 /// The vault's own disk does not take what is written: it is full, read-only, or fails.
 struct StorageTrouble {
     let failure: Failure
+    /// What was written last may not be what is on the disk: the vault is to be verified before it is written to again.
+    var isSuspicious: Bool { failure.code == .failed }
 
     /// One group of blobs, and the records of it.
     static let neededBytes: UInt64 = 32 << 20

@@ -68,10 +68,13 @@ struct CheckCommand: Verb {
             for finding in check.findings { try context.output.line(finding.text) }
             if repair {
                 let healed = notes.filter { !$0.isLoss }.count
-                try context.output.line(healed == 0 ? "Nothing to repair." : "\(Quantity.count(healed, "repair")) made.")
+                try context.output.line(
+                    healed == 0 ? "Nothing to repair." : "\(Quantity.count(healed, "repair")) made.")
             }
             try context.output.line(check.summary(took: took, repairs: repair))
-            if let readData, readData.value < 100 { context.remark("The sample can be read again with --seed \(seed).") }
+            if let readData, readData.value < 100 {
+                context.remark("The sample can be read again with --seed \(seed).")
+            }
         }
         if !check.findings.isEmpty { throw ExitStatus(.differences) }
     }
@@ -118,7 +121,8 @@ struct CheckCommand: Verb {
                 for digest in found {
                     notes.append(
                         RepairNote(
-                            file: "blobs", detail: "\(digest) was read again from the source of \(account.state.address)"))
+                            file: "blobs",
+                            detail: "\(digest) was read again from the source of \(account.state.address)"))
                     if !context.isJSON, let note = notes.last { context.remark(note.text) }
                 }
             } catch {

@@ -44,7 +44,9 @@ struct WatchCommand: Verb {
             do {
                 return try watch(context, stop, resuming: trouble != nil)
             } catch {
-                if let new = StorageTrouble(error, vault: directory)?.failure {
+                if let met = StorageTrouble(error, vault: directory) {
+                    if met.isSuspicious { Relaunch.markSuspect() }
+                    let new = met.failure
                     if trouble?.code != new.code { try paused(new, context) }
                     trouble = new
                 } else if trouble == nil || CommandContext.isDamage(error) {
