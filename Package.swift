@@ -139,6 +139,7 @@ let package = Package(
                 "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),

@@ -119,11 +119,11 @@ public struct RestoreRun {
                 try record(.operationStep, job.map { $0.field(plan.folders[$0.folder]) })
                 return job
             },
-            work: { (worker: RestoreWorker, job: [RestoreStep]) in
+            work: { (worker: RestoreWorker, job: [RestoreStep], handOn: (StepOutcome) throws -> Void) in
                 var outcome = StepOutcome()
                 try worker.perform(try worker.inPackOrder(job), &outcome)
                 outcome.steps = job.count
-                return outcome
+                try handOn(outcome)
             },
             consume: { output in
                 report.restored += output.restored
