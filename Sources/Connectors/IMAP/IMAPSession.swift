@@ -168,6 +168,9 @@ final class IMAPSession {
         return begun.tag
     }
 
+    /// Begins an `APPEND`, which is sent piece by piece.
+    func beginAppend() -> (tag: Dialogue.Tag, writer: AppendWriter) { dialogue.beginAppend() }
+
     /// What a response means. Throws at a `BYE`: an answer that was under way is not complete.
     func event(_ response: Response) throws -> Dialogue.Event {
         let event: Dialogue.Event

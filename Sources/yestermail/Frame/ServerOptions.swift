@@ -31,9 +31,12 @@ struct ServerOptions: ParsableArguments {
 
     @Flag(help: "Let the password and the mail travel unprotected.") var allowPlaintext = false
 
+    @Option(help: ArgumentHelp("For how long a silent server is waited for. Default: 60.", valueName: "seconds"))
+    var timeout: Int?
+
     var isEmpty: Bool {
         secret == nil && master == nil && masterSeparator == nil && auth == nil && ca == nil && !starttls
-            && !allowPlaintext
+            && !allowPlaintext && timeout == nil
     }
 
     /// Whether the text is a server's URL, which these options are for.
@@ -50,6 +53,7 @@ struct ServerOptions: ParsableArguments {
         options.masterSeparator = masterSeparator
         options.isStartTLS = starttls
         options.allowsPlaintext = allowPlaintext
+        options.timeoutSeconds = timeout
         if let auth {
             guard let mechanism = ServerAccess.Mechanism(rawValue: auth), mechanism != .automatic else {
                 throw Failure(
