@@ -22,16 +22,19 @@ public struct ServerLocation: Hashable, Sendable {
     public var allowsPlaintext: Bool
     /// For how long a silent server is waited for, in seconds; nil: for as long as usual.
     public var timeoutSeconds: Int?
+    /// How the server tells at once what has changed, where it does.
+    public var hints: HintChannel?
 
     public init(
         security: ServerAccess.Security, endpoint: Endpoint, user: String, secret: SecretReference,
         master: String? = nil, masterSeparator: String? = nil, mechanism: ServerAccess.Mechanism = .automatic,
-        authorities: String? = nil, allowsPlaintext: Bool = false, timeoutSeconds: Int? = nil
+        authorities: String? = nil, allowsPlaintext: Bool = false, timeoutSeconds: Int? = nil,
+        hints: HintChannel? = nil
     ) throws(Failure) {
         (self.security, self.endpoint, self.user, self.secret) = (security, endpoint, user, secret)
         (self.master, self.masterSeparator, self.mechanism) = (master, masterSeparator, mechanism)
         (self.authorities, self.allowsPlaintext) = (authorities, allowsPlaintext)
-        self.timeoutSeconds = timeoutSeconds
+        (self.timeoutSeconds, self.hints) = (timeoutSeconds, hints)
         try check()
     }
 
@@ -106,6 +109,7 @@ extension ServerLocation: CustomStringConvertible {
         if let authorities { options.append("ca=" + PercentText.encoded(authorities)) }
         if allowsPlaintext { options.append("allow_plaintext") }
         if let timeoutSeconds { options.append("timeout=\(timeoutSeconds)") }
+        if let hints { options.append("hints=" + PercentText.encoded("\(hints)")) }
         return text + "/?" + options.joined(separator: "&")
     }
 }
@@ -122,6 +126,7 @@ extension ServerLocation {
         public var isStartTLS = false
         public var allowsPlaintext = false
         public var timeoutSeconds: Int?
+        public var hints: HintChannel?
 
         public init() {}
     }
@@ -170,7 +175,8 @@ extension ServerLocation {
             security: security, endpoint: try ServerLocation.endpoint(rest, security), user: found.user ?? "",
             secret: secret, master: found.master, masterSeparator: found.masterSeparator,
             mechanism: found.mechanism ?? .automatic, authorities: found.authorities,
-            allowsPlaintext: found.allowsPlaintext, timeoutSeconds: found.timeoutSeconds)
+            allowsPlaintext: found.allowsPlaintext, timeoutSeconds: found.timeoutSeconds,
+            hints: found.hints)
     }
 
     /// A user's name as it stands in a URL.
@@ -240,6 +246,9 @@ extension ServerLocation {
             case "timeout":
                 guard let seconds = Int(value) else { throw unreadable("its timeout is no number") }
                 options.timeoutSeconds = seconds
+            case "hints":
+                guard let channel = HintChannel(value) else { throw unreadable("it does not know such hints") }
+                options.hints = channel
             default: throw unreadable("it has an option of another kind")
             }
         }

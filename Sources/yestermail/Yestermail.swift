@@ -44,6 +44,7 @@ struct Yestermail: ParsableCommand {
                 name: "Trust",
                 subcommands: [
                     ReplayCommand.self, CheckCommand.self, RebuildCommand.self, StatsCommand.self, GapsCommand.self,
+                    DoctorCommand.self,
                 ]),
             CommandGroup(
                 name: "Help",

@@ -118,6 +118,11 @@ final class IMAPSession {
         try run(capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") ? .unselect : .close)
     }
 
+    /// Leaves whatever mailbox is open for writing, without expunging anything.
+    func unselectAny() throws {
+        if capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") { try run(.unselect) }
+    }
+
     /// Sends commands one behind the other without waiting, and gives each answer to `each` and each end to `ended`, with the
     /// place of its command.
     func pipeline(

@@ -79,6 +79,22 @@ public final class IMAPTarget: Target {
         guard status.condition == .ok, selected?.box.uidValidity == uidValidity else { throw TargetFailure.vanished }
     }
 
+    /// Removes a folder of ours that has nothing in it.
+    func removeEmptyFolder(_ path: [UInt8]) throws {
+        let name = try naming.name(of: FolderState(path: [path], sourceName: []))
+        folders[name] = nil
+        selected = nil
+        try TargetFailure.from {
+            var count: UInt32?
+            try session.run(.status(name, [.messages])) {
+                if case .mailboxStatus(let found) = $0 { count = found.messages }
+            }
+            guard count == 0 else { throw TargetFailure.refused("it is not empty") }
+            try session.unselectAny()
+            try session.run(.delete(name))
+        }
+    }
+
     public func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]] {
         try TargetFailure.from {
             let rows = try IMAPFolders(session: session).rows()

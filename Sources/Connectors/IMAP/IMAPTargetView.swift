@@ -21,6 +21,8 @@ struct IMAPTargetView: TargetView {
     func accepts(name: [UInt8]) -> Bool { IMAPMessageName(name) != nil }
     var forms: [DeliveredForm] { [.networkLines, .networkLinesWithoutZero] }
 
+    func capabilities() throws -> [String] { try source.withSession { $0.capabilities.names.sorted() } }
+
     func room() throws -> UInt64? {
         try source.withSession { session in
             guard session.capabilities.has("QUOTA") else { return nil }

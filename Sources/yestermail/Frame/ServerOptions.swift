@@ -34,9 +34,14 @@ struct ServerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For how long a silent server is waited for. Default: 60.", valueName: "seconds"))
     var timeout: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "How the server tells at once what has changed: spool:PATH (Dovecot) or cyrus:PATH.", valueName: "channel"))
+    var hints: String?
+
     var isEmpty: Bool {
         secret == nil && master == nil && masterSeparator == nil && auth == nil && ca == nil && !starttls
-            && !allowPlaintext && timeout == nil
+            && !allowPlaintext && timeout == nil && hints == nil
     }
 
     /// Whether the text is a server's URL, which these options are for.
@@ -54,6 +59,14 @@ struct ServerOptions: ParsableArguments {
         options.isStartTLS = starttls
         options.allowsPlaintext = allowPlaintext
         options.timeoutSeconds = timeout
+        if let hints {
+            guard let channel = HintChannel(hints) else {
+                throw Failure(
+                    .usage, "'\(TerminalText.safe(hints, maxColumns: 80))' tells of nothing",
+                    hint: "Write spool:/PATH of our hook's spool, or cyrus:/PATH of the notify socket")
+            }
+            options.hints = channel
+        }
         if let auth {
             guard let mechanism = ServerAccess.Mechanism(rawValue: auth), mechanism != .automatic else {
                 throw Failure(

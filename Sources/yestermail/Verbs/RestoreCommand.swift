@@ -405,6 +405,8 @@ struct RestoreAnswer {
                 json.seconds(done.took)
                 json.key("target")
                 json.value(plan.request.target.description)
+                json.key("altered")
+                json.value(report.altered)
                 json.key("losses")
                 json.beginArray()
                 for loss in report.losses { json.value(loss) }
@@ -422,6 +424,11 @@ struct RestoreAnswer {
                 "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"
             )
             try details(plan.conflicts, report.unrestored)
+            if report.altered > 0 {
+                try output.line(
+                    "  \(Quantity.count(report.altered, "message")) had lines that ended in LF alone; on a mail server they end in CR LF"
+                )
+            }
             for loss in report.losses { try output.line("  not kept: \(TerminalText.safe(loss))") }
             try output.line("Operation \(report.operation). Take it back: yestermail undo \(report.operation)")
         }
