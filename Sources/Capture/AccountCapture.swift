@@ -125,12 +125,27 @@ private final class Pass {
         (report.foldersCreated, report.foldersChanged) = (0, 0)
         let listed = try capture.source.folders()
         report.folders = listed.count
-        let folders = FolderComparison(known: known, listed: listed)
+        var folders = FolderComparison(known: known, listed: listed)
+        try addAttributes(&folders)
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
         return View(
             folders: folders, numbers: numbers, structure: structure,
             comparisons: try compare(folders, numbers, scope, projections))
+    }
+
+    /// Looks at what else there is about folders in which something is new.
+    private func addAttributes(_ folders: inout FolderComparison) throws {
+        func look(_ folder: inout SourceFolder) throws {
+            guard folder.problem == nil else { return }
+            folder.attributes = try capture.source.attributes(of: folder)
+        }
+        for index in folders.pairs.indices {
+            let pair = folders.pairs[index]
+            let isNew = isFull || pair.source.checkpoint.isEmpty || checkpoints[pair.number] != pair.source.checkpoint
+            if isNew { try look(&folders.pairs[index].source) }
+        }
+        for index in folders.created.indices { try look(&folders.created[index]) }
     }
 
     /// What lost much at once is listed as a whole the next time.
@@ -205,7 +220,7 @@ private final class Pass {
         for folder in folders.created {
             let state = FolderState(
                 path: folder.path, isSubscribed: folder.isSubscribed, uidValidity: folder.uidValidity,
-                sourceName: folder.name, sourceIdentity: folder.identity)
+                sourceName: folder.name, sourceIdentity: folder.identity, attributes: folder.attributes ?? [])
             numbers[folder.name] = nextFolder
             changes.append(Change(ItemID(.folder, nextFolder), .created, ItemState(state)))
             nextFolder += 1

@@ -18,7 +18,8 @@ struct FolderComparison: Hashable, Sendable {
         var after: FolderState {
             FolderState(
                 path: source.path, isSubscribed: source.isSubscribed, uidValidity: source.uidValidity,
-                sourceName: source.name, sourceIdentity: source.identity)
+                sourceName: source.name, sourceIdentity: source.identity,
+                attributes: source.attributes ?? before.attributes)
         }
 
         /// What is new; empty when nothing is.
@@ -26,7 +27,9 @@ struct FolderComparison: Hashable, Sendable {
             var kinds: ChangeKinds = []
             if before.path != source.path || before.sourceName != source.name { kinds.insert(.renamed) }
             if before.isSubscribed != source.isSubscribed { kinds.insert(.subscription) }
-            if before.uidValidity != source.uidValidity || before.sourceIdentity != source.identity {
+            if before.uidValidity != source.uidValidity || before.sourceIdentity != source.identity
+                || before.attributes != after.attributes
+            {
                 kinds.insert(.metadata)
             }
             return kinds

@@ -45,7 +45,9 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .unreachable, "the Maildir \(path) cannot be read: \(failure)",
                     hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
             }
-        case .server(let server): return IMAPSource(server.access, patience: server.patience)
+        case .server(let server):
+            return IMAPSource(
+                server.access, patience: server.patience, hints: server.hints, hintedUser: server.user)
         }
     }
 

@@ -15,6 +15,9 @@ public protocol Source: Sendable {
     func list(_ folder: SourceFolder) throws -> any SourceListing
     /// What is new in a folder since the listing or the changes that had `checkpoint`; nil where the source cannot tell.
     func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges?
+    /// What else the source keeps about a folder, sorted by name; nil where it keeps nothing of the kind. Asked only of folders in
+    /// which something is new.
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]?
     /// What the source is as a whole: a directory's identity, a server's name. Another one under the same URL is not the
     /// same source.
     func identity() throws -> [UInt8]
@@ -22,6 +25,7 @@ public protocol Source: Sendable {
 
 extension Source {
     public func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges? { nil }
+    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { nil }
 }
 
 /// What is new in a folder.
@@ -76,6 +80,8 @@ public struct SourceFolder: Hashable, Sendable {
     public var identity: [UInt8]
     public var isSubscribed: Bool
     public var uidValidity: UInt64
+    /// What else is known about it; nil where it was not looked at.
+    public var attributes: [FolderAttribute]?
     /// Why it cannot be listed, when it cannot: then nothing may be concluded from what it does not show.
     public var problem: SourceFailure?
     /// What its next listing would have as ``SourceListing/checkpoint`` if nothing happened until then; empty where the source

@@ -2,6 +2,7 @@ import Capture
 import Connectors
 import Events
 import Network
+import SystemPackage
 import TestKit
 import Testing
 import Vault
@@ -103,6 +104,15 @@ private func changes(_ transactions: [Transaction]) -> [Change] { transactions.f
         #expect(Set(folders.map(\.kinds)) == [.created, .deleted] && Set(folders.map(\.item)).count == 2)
         #expect(changes(seen).filter { $0.item.kind == .message }.allSatisfy { $0.kinds == .deleted })
 
+        // Who may do what, what it is for, what somebody noted about it.
+        try box.client.done("SETACL Play bob@example.test lrs")
+        try box.client.done("SETMETADATA Play (/private/comment \"mine\")")
+        seen = try bench.recorded(box.source)
+        #expect(changes(seen).map(\.kinds) == [.metadata])
+        let attributes = try some(changes(seen).first?.state.folder?.attributes)
+        #expect(attributes.contains(FolderAttribute(name: utf8("metadata /private/comment"), value: utf8("mine"))))
+        #expect(attributes.contains { $0.name.starts(with: utf8("acl bob")) && $0.value.starts(with: utf8("lr")) })
+
         try box.client.done("SUBSCRIBE Play")
         seen = try bench.recorded(box.source)
         #expect(changes(seen).map(\.kinds) == [.subscription])
@@ -192,6 +202,50 @@ private func changes(_ transactions: [Transaction]) -> [Change] { transactions.f
         #expect(digests.contains(Digest(hashing: message.span.bytes)))
         let dates = try bench.live().values.compactMap { $0.message?.internalDate }
         #expect(dates == [Timestamp(seconds: 1_580_551_200), Timestamp(seconds: 1_580_551_200)])
+    }
+
+    @Test(
+        "A watch hears what happens to a user and records it within seconds",
+        .enabled(if: RealServer.isAvailable(.dovecot) && RealServer.isAvailable(.cyrus), "no servers here"),
+        arguments: [RealServer.Kind.dovecot, .cyrus])
+    func watch(kind: RealServer.Kind) throws {
+        let box = try Mailbox(kind)
+        let bench = try Bench()
+        let maildir = MaildirFixture(bench.scratch.appending("Mail"))
+        maildir.deliver("", "1.a:2,", "one")
+        let other = try bench.vault.addAccount("bert@example.org", sources: ["maildir:/y"], using: &bench.generator)
+        let scanner = try RealtimeScanner(
+            bench.vault,
+            [
+                (bench.account, AnySource(box.source)),
+                (other, AnySource(try MaildirSource(path: maildir.path.string))),
+            ])
+        var seen = 0
+        var isStopped = false
+        var wake: @Sendable () -> Void = {}
+        var steps: [() throws -> Void] = [
+            { try box.append("INBOX", "first") },
+            { maildir.deliver("", "2.b:2,", "two") },
+            { try box.append("INBOX", "second") },
+        ]
+        try scanner.run(
+            isStopped: { isStopped }, waker: { wake = $0 },
+            report: { event in
+                switch event {
+                case .recorded(_, let report): seen += report.created
+                case .failed(_, let why): Issue.record("\(why)")
+                case .ready, .recovered: break
+                }
+                // Each thing happens when what was before it has been recorded.
+                do {
+                    if seen >= 4 - steps.count, !steps.isEmpty { try steps.removeFirst()() }
+                } catch { Issue.record(error) }
+                if seen >= 4 {
+                    isStopped = true
+                    wake()
+                }
+            })
+        #expect(seen == 4)
     }
 
     @Test(

@@ -48,6 +48,74 @@ struct HintTests {
         #expect(all.isSuperset(of: wanted), "\(all)")
     }
 
+    @Test(
+        "A watch of many users on a server with a channel needs no connection for each, and says whose mailbox it was",
+        whenThereIs(.dovecot), whenThereIs(.cyrus), arguments: [RealServer.Kind.dovecotLazy, .cyrus])
+    func watch(kind: RealServer.Kind) throws {
+        let server = try RealServer.shared(kind)
+        let scratch = Scratch("notify")
+        // Cyrus has one socket, which another test may be reading.
+        guard kind != .cyrus else { return try watchCyrusApart(scratch) }
+        try watch(server, "spool:" + (server.properties["spool"] ?? ""))
+    }
+
+    private func watchCyrusApart(_ scratch: Scratch) throws {
+        let path = scratch.appending("socket").string
+        let users = ["anna@example.org", "bert"]
+        let sources = try users.map { try source("imap://\($0)@127.0.0.1:1", "cyrus:\(path)") }
+        let watch = try IMAPSource.watch(sources)
+        #expect(try hears(watch, 1, .everything))
+        let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(sender) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        for user in ["bert/Work", "anna/Home%40example.org", "carl/INBOX", "bert/Other%40default.example"] {
+            let text = "x\0EVENT\0{\"event\":\"MailboxModseq\",\"uri\":\"imap://h/user/\(user);UIDVALIDITY=1\"}\0"
+            let sent = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    sendto(sender, text, text.utf8.count, 0, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            #expect(sent == text.utf8.count)
+        }
+        var all: [String] = []
+        for _ in 0..<100 where all.count < 3 {
+            for (source, hint) in try watch.next(timeoutMilliseconds: 100) {
+                if case .folder(let name) = hint { all.append("\(source) \(String(decoding: name, as: UTF8.self))") }
+            }
+        }
+        #expect(all.sorted() == ["0 Home", "1 Other", "1 Work"])
+    }
+
+    private func source(_ url: String, _ hints: String) throws -> IMAPSource {
+        let source = try Location("\(url)/?secret=env:NONE&hints=\(hints)").openSource()
+        return try #require(source as? IMAPSource)
+    }
+
+    private func watch(_ server: RealServer, _ channel: String) throws {
+        let users = (0..<3).map { _ in server.nextUser() }
+        let sources = try users.map { user in
+            try source(
+                "imap://\(user.name.split(separator: "@").joined(separator: "%40"))@127.0.0.1:\(server.port)", channel)
+        }
+        let watch = try IMAPSource.watch(sources)
+        #expect(try hears(watch, 2, .everything))
+        let client = try WireClient(server, users[1])
+        try client.append("INBOX", utf8("Subject: x\r\n\r\nx\r\n"))
+        #expect(try hears(watch, 1, .folder(utf8("INBOX"))))
+        watch.wake()
+        #expect(try watch.next(timeoutMilliseconds: 30_000).allSatisfy { $0.source == 1 })
+    }
+
+    /// Whether that comes of a source within ten seconds.
+    private func hears(_ watch: any SourceWatch, _ source: Int, _ hint: SourceHint) throws -> Bool {
+        for _ in 0..<100 where try watch.next(timeoutMilliseconds: 100).contains(where: { $0 == (source, hint) }) {
+            return true
+        }
+        return false
+    }
+
     @Test("A spool that is rotated, cut or gone for a while loses nothing silently")
     func rotation() throws {
         let scratch = Scratch("spool")

@@ -65,6 +65,7 @@ import Testing
         #expect(try cli.run("scan", anna.name).status == 0)
         let back = try cli.run("restore", "undelete", anna.name, "--from", "first", "--json")
         #expect(try back.object["restored"] as? Int == 2, "\(back.error)")
+        try client.done("NOOP")
         #expect(try client.done("UID SEARCH ALL").texts.contains("* SEARCH 1 4 5 6 7"))
 
         let doctor = try cli.run("doctor", anna.name, "--try-hints", "--json")

@@ -3,16 +3,16 @@ internal import IMAP
 
 /// One look into one mailbox: what is in it, or what is new in it.
 struct IMAPExamination {
-    private let session: IMAPSession
-    private let name: MailboxName
-    private let folder: SourceFolder
+    let session: IMAPSession
+    let name: MailboxName
+    let folder: SourceFolder
 
     init(_ session: IMAPSession, _ name: MailboxName, _ folder: SourceFolder) {
         (self.session, self.name, self.folder) = (session, name, folder)
     }
 
     /// What `EXAMINE` said, and what came with it.
-    private struct Opening {
+    struct Opening {
         var uidValidity: UInt32?
         var uidNext: UInt32?
         var modSequence: UInt64?
@@ -20,7 +20,7 @@ struct IMAPExamination {
         var rows = IMAPRows()
     }
 
-    private func open(_ parameter: Command.SelectParameter?) throws -> Opening {
+    func open(_ parameter: Command.SelectParameter?) throws -> Opening {
         session.opened = nil
         var opening = Opening()
         let status = try session.attempt(.select(name, isReadOnly: true, parameter)) { response in
@@ -94,6 +94,48 @@ struct IMAPExamination {
             hasVanished: { bytes in
                 guard let name = IMAPMessageName(bytes) else { return true }
                 return name.uidValidity != before.uidValidity || vanished.contains(name.uid)
+            })
+    }
+}
+
+extension IMAPExamination {
+    /// The same of a server that does not say what has gone: it is asked what is there.
+    func changesBySearch(since before: IMAPCheckpoint, source: IMAPSource) throws -> SourceChanges? {
+        guard folder.uidValidity == UInt64(before.uidValidity) else { return nil }
+        let opening = try open(.condstore)
+        guard opening.uidValidity == before.uidValidity, let sequence = opening.modSequence,
+            sequence >= before.modSequence, let next = opening.uidNext, let exists = opening.exists
+        else { return nil }
+        var rows = opening.rows
+        var present = UIDSet()
+        var isAnswered = exists == 0
+        if exists > 0 {
+            try session.run(.fetch(.all, [.uid, .flags], changedSince: before.modSequence)) { rows.take($0) }
+            let isExtended = session.capabilities.has("ESEARCH") || session.capabilities.has("IMAP4REV2")
+            try session.run(.searchAll(isExtended: isExtended)) { response in
+                switch response {
+                case .search(let uids, _):
+                    present.formUnion(UIDSet(uids))
+                    isAnswered = true
+                case .extendedSearch(let found):
+                    if let all = found.all { present.formUnion(all) }
+                    isAnswered = true
+                default: rows.take(response)
+                }
+            }
+        }
+        // Fewer than there are is an answer that was cut; more came meanwhile.
+        guard isAnswered, !rows.isUncertain, rows.removed == 0, present.count == Int(exists),
+            rows.flags.keys.allSatisfy({ present.contains($0) })
+        else { return nil }
+        let after = IMAPCheckpoint(
+            uidValidity: before.uidValidity, modSequence: sequence, uidNext: next, messages: exists)
+        let left = present
+        return SourceChanges(
+            listing: IMAPListing(source, name, before.uidValidity, rows.flags, after.bytes), count: Int(exists),
+            hasVanished: { bytes in
+                guard let name = IMAPMessageName(bytes) else { return true }
+                return name.uidValidity != before.uidValidity || !left.contains(name.uid)
             })
     }
 }

@@ -93,6 +93,12 @@ struct IMAPFolders {
         return prefixes
     }
 
+    /// What it is for, in the RFC's spelling; nil for nothing special.
+    static func specialUse(_ entry: MailboxEntry) -> [UInt8]? {
+        let uses = Command.SpecialUse.allCases.map(\.rawValue).filter { entry.has($0) }
+        return uses.isEmpty ? nil : Array(uses.joined(separator: " ").utf8)
+    }
+
     /// The names from the top down: UTF-8 where the server's spelling can be read exactly, else its bytes.
     static func path(_ entry: MailboxEntry, isUTF8: Bool) -> [[UInt8]] {
         let parts =

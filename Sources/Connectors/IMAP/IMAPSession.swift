@@ -176,6 +176,40 @@ final class IMAPSession {
     /// Begins an `APPEND`, which is sent piece by piece.
     func beginAppend() -> (tag: Dialogue.Tag, writer: AppendWriter) { dialogue.beginAppend() }
 
+    /// The next data the server sends by itself; nil when nothing came until `deadline`, or somebody has woken it.
+    func listen(until deadline: Deadline) throws -> Response? {
+        while true {
+            while let item = inbound.take() {
+                guard case .response(let response) = item else { continue }
+                if case .data(let data) = try event(response) { return data }
+            }
+            var violation: ProtocolViolation?
+            do {
+                let isThere: Void? = try connection.receive(deadline) { bytes in
+                    do throws(ProtocolViolation) { try parser.receive(bytes, inbound) } catch { violation = error }
+                }
+                if isThere == nil, connection.takeWake() { return nil }
+                if isThere == nil { throw broken("it closed the connection") }
+            } catch let failure as NetworkFailure {
+                if failure.kind == .deadline { return nil }
+                throw broken("\(failure)")
+            }
+            if let violation { throw broken("\(violation)") }
+        }
+    }
+
+    /// Waits for the end of a command that was begun.
+    func finish(_ begun: Dialogue.Tag, _ each: (Response) throws -> Void) throws {
+        while true {
+            guard case .response(let response) = try next(soon) else { continue }
+            switch try event(response) {
+            case .completed(let tag, _) where tag == begun: return
+            case .data(let response): try each(response)
+            default: continue
+            }
+        }
+    }
+
     /// What a response means. Throws at a `BYE`: an answer that was under way is not complete.
     func event(_ response: Response) throws -> Dialogue.Event {
         let event: Dialogue.Event

@@ -1,4 +1,4 @@
-internal import Events
+public import Events
 internal import IMAP
 public import Network
 internal import Synchronization
@@ -15,10 +15,29 @@ public final class IMAPSource: Source {
     /// Connections that wait for work. Several threads use as many.
     private let idle = Mutex<[Parked]>([])
     /// Identities of mailboxes, for as long as their validity is the same.
-    private let identities = Mutex<[MailboxName: (uidValidity: UInt32?, identity: [UInt8])]>([:])
+    private let identities = Mutex<[MailboxName: KnownIdentity]>([:])
 
-    public init(_ access: ServerAccess, patience: IMAPPatience = IMAPPatience()) {
-        (self.access, self.patience) = (access, patience)
+    private struct KnownIdentity {
+        var uidValidity: UInt32?
+        var identity: [UInt8]
+        /// Whether the server has said it twice. What it said once is asked again.
+        var isConfirmed: Bool
+    }
+
+    /// What mailboxes are for, as the last listing said.
+    private let specialUses = Mutex<[MailboxName: [UInt8]]>([:])
+
+    /// How the server tells of all its users at once, where it does; and what it calls this one.
+    let hints: HintChannel?
+    let hintedUser: [UInt8]
+
+    /// `hintedUser`: where the one who signs in is called otherwise.
+    public init(
+        _ access: ServerAccess, patience: IMAPPatience = IMAPPatience(), hints: HintChannel? = nil,
+        hintedUser: String? = nil
+    ) {
+        (self.access, self.patience, self.hints) = (access, patience, hints)
+        self.hintedUser = Array((hintedUser ?? access.user).utf8)
     }
 
     public func identity() throws -> [UInt8] { Array("\(access.user) \(access.endpoint)".utf8) }
@@ -42,7 +61,7 @@ public final class IMAPSource: Source {
                 guard !parked.session.isUsable, !parked.session.hasWorked else { throw failure }
             }
         }
-        return try use(try IMAPSession(access, patience: patience), body)
+        return try use(try openSession(), body)
     }
 
     private func use<Result>(_ session: IMAPSession, _ body: (IMAPSession) throws -> Result) throws -> Result {
@@ -58,6 +77,9 @@ public final class IMAPSource: Source {
         }
     }
 
+    /// A connection that is nobody else's.
+    func openSession() throws -> IMAPSession { try IMAPSession(access, patience: patience) }
+
     func park(_ session: IMAPSession) {
         guard session.isUsable else { return }
         session.hasWorked = false
@@ -69,11 +91,16 @@ public final class IMAPSource: Source {
 
     public func folders() throws -> [SourceFolder] {
         try withSession { session in
-            // Of the mailbox that is open a server says what this session has seen of it, not what it is.
+            // Of the mailbox that is open a server says what this connection has seen of it, not what it is.
             try session.unselect()
             let listing = IMAPFolders(session: session)
             let rows = try listing.rows()
             let identities = try identities(of: rows, session, listing)
+            specialUses.withLock { uses in
+                uses = Dictionary(
+                    rows.compactMap { row in IMAPFolders.specialUse(row.entry).map { (row.entry.name, $0) } },
+                    uniquingKeysWith: { first, _ in first })
+            }
             let isUTF8 = session.enabled.has("UTF8=ACCEPT") || session.enabled.has("IMAP4REV2")
             return rows.map { row in
                 let name = row.entry.name
@@ -105,7 +132,9 @@ public final class IMAPSource: Source {
         var found: [MailboxName: [UInt8]] = [:]
         var unknown: [IMAPFolders.Row] = []
         for row in rows {
-            if let before = known[row.entry.name], before.uidValidity == row.status?.uidValidity {
+            if let before = known[row.entry.name], before.isConfirmed,
+                before.uidValidity == row.status?.uidValidity
+            {
                 found[row.entry.name] = before.identity
             } else {
                 unknown.append(row)
@@ -113,12 +142,56 @@ public final class IMAPSource: Source {
         }
         for (name, identity) in try listing.identities(unknown.map(\.entry.name)) { found[name] = identity }
         identities.withLock { known in
+            let before = known
             known = [:]
             for row in rows {
-                if let identity = found[row.entry.name] { known[row.entry.name] = (row.status?.uidValidity, identity) }
+                guard let identity = found[row.entry.name] else { continue }
+                known[row.entry.name] = KnownIdentity(
+                    uidValidity: row.status?.uidValidity, identity: identity,
+                    isConfirmed: before[row.entry.name]?.identity == identity)
             }
         }
         return found
+    }
+
+    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? {
+        try withSession { session in
+            let name = MailboxName(folder.name)
+            var commands: [Command] = []
+            if session.capabilities.has("ACL") { commands.append(.getACL(name)) }
+            if session.capabilities.has("METADATA") { commands.append(.getMetadata(name)) }
+            var found: [[UInt8]: [UInt8]] = [:]
+            found[FolderAttribute.specialUse] = specialUses.withLock { $0[name] }
+            var isRefused = false
+            try session.pipeline(commands) { response in
+                switch response {
+                case .accessControl(name, let rights):
+                    for right in rights { found[FolderAttribute.accessControl + right.identifier] = right.rights }
+                case .metadata(name, let entries):
+                    for entry in entries where !IMAPSource.isComputed(entry.name) {
+                        found[FolderAttribute.metadata + entry.name] = entry.value
+                    }
+                default: break
+                }
+            } ended: { _, status in
+                if status.condition != .ok { isRefused = true }
+            }
+            // Who may not see it does not know that there is nothing.
+            if isRefused, found.count == 0 { return nil }
+            return found.map { FolderAttribute(name: $0.key, value: $0.value) }
+                .sorted { $0.name.lexicographicallyPrecedes($1.name) }
+        }
+    }
+
+    /// Whether the server makes up the value of a METADATA entry, so that it changes by itself. Of Cyrus's own entries only those
+    /// are somebody's that are named here.
+    private static func isComputed(_ entry: [UInt8]) -> Bool {
+        guard String(decoding: entry, as: UTF8.self).contains("/vendor/cmu/cyrus-imapd/") else { return false }
+        let set = [
+            "archive", "color", "delete", "displayname", "duplicatedeliver", "expire", "news2mail", "pop3showafter",
+            "sharedseen", "sieve", "sortorder", "squat",
+        ]
+        return !set.contains { entry.ends("/" + $0) }
     }
 
     // MARK: Messages
@@ -132,8 +205,14 @@ public final class IMAPSource: Source {
     public func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges? {
         guard let before = IMAPCheckpoint(checkpoint) else { return nil }
         return try withSession { session in
-            guard session.enabled.has("QRESYNC") else { return nil }
-            return try IMAPExamination(session, MailboxName(folder.name), folder).changes(since: before, source: self)
+            let examination = IMAPExamination(session, MailboxName(folder.name), folder)
+            if session.enabled.has("QRESYNC") { return try examination.changes(since: before, source: self) }
+            guard session.capabilities.has("CONDSTORE") else { return nil }
+            return try examination.changesBySearch(since: before, source: self)
         }
     }
+}
+
+extension [UInt8] {
+    fileprivate func ends(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
 }
