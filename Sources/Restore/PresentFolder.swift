@@ -41,6 +41,16 @@ struct PresentFolder {
     /// Messages of these sizes (nil: of any) will be asked for: they are read together.
     mutating func expect(sizes: Set<UInt64>?) { expected = sizes.flatMap { expected?.union($0) } }
 
+    /// The first message with one of these names that nobody has claimed; it is known to be the one wanted.
+    mutating func claim(anyOf names: [[UInt8]]) -> PresentMessage? {
+        for name in names {
+            guard let position = listing.position(name), !claimed[position] else { continue }
+            claimed[position] = true
+            return PresentMessage(position: position, isSame: true)
+        }
+        return nil
+    }
+
     /// The message that has that name, or else those bytes under another name; nil when there is neither.
     /// A message of that name and size is believed to be the same; unless `believing`, its bytes are read.
     mutating func find(

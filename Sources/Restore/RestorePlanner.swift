@@ -14,6 +14,8 @@ public struct RestorePlanner {
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
     private let isHome: Bool
+    /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
+    private let delivered: [ItemID: [[[UInt8]]]]
     private var plan: RestorePlan
     private var folderIndex: [[UInt8]: Int] = [:]
     private var present: [PresentFolder] = []
@@ -39,6 +41,19 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
+        delivered = target.takesNames ? [:] : try RestorePlanner.delivered(vault, request)
+    }
+
+    /// A server may change a message more than can be foretold; that it took it, the journal knows.
+    private static func delivered(_ vault: OpenVault, _ request: RestoreRequest) throws -> [ItemID: [[[UInt8]]]] {
+        var found: [ItemID: [[[UInt8]]]] = [:]
+        for operation in try vault.operations()
+        where operation.account == request.account.number && operation.target == request.target.description {
+            for (step, folder) in try Undo.steps(vault, operation) where step.action == .deliver {
+                if let item = step.item { found[item, default: []].append([folder.sourceName, step.name]) }
+            }
+        }
+        return found
     }
 
     private mutating func make() throws -> RestorePlan {
@@ -207,7 +222,12 @@ public struct RestorePlanner {
             if taken.contains(step.name) || !isNamed {
                 step.name = target.takesNames ? otherName(message) : awaitedName(message, place)
             }
-            if let place, let there = try present[place].find(step.name, digest, size, believing: !request.isExact) {
+            let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
+            if let place, !isNamed, let there = present[place].claim(anyOf: known) {
+                try planExisting(&step, there, place, message)
+            } else if let place,
+                let there = try present[place].find(step.name, digest, size, believing: !request.isExact)
+            {
                 try planExisting(&step, there, place, message)
             } else if place == nil || target.forms.isEmpty {
                 try planMissing(step, message, place, &taken)

@@ -127,7 +127,9 @@ public enum Undo {
             // Not there: the step was recorded and not done, or a person removed it since.
             guard let position else { return }
             let digest = try place.content(position).digest
-            guard digests.contains(where: { $0.digest == digest }),
+            // The bytes under a UID are for ever: a server that changed them did so when it took them.
+            let isKnown = !plan.takesNames && IMAPMessageName(done.name) != nil
+            guard isKnown || digests.contains(where: { $0.digest == digest }),
                 place.listing.flags(position) == done.flags,
                 // The target may have had no room for some keywords; one more would be a person's.
                 Set(place.listing.keywords(position)).isSubset(of: done.keywords)
@@ -139,7 +141,6 @@ public enum Undo {
             leaving.insert([place.folder.name, done.name])
             step.action = .remove
             step.name = Array(place.listing.name(position))
-            step.digest = digest
             step.flagsBefore = done.flags
             step.keywordsBefore = done.keywords
         case .setFlags:

@@ -67,6 +67,18 @@ struct ServerRestoreTests {
         #expect(plan.steps.isEmpty && plan.skipped == 12, "\(plan.steps)")
     }
 
+    @Test("What a server has changed beyond recognition is not put there again, because the journal knows it took it")
+    func alters() throws {
+        let bench = try filled()
+        let server = ScriptedServer(ModelMail())
+        defer { server.stop() }
+        server.mail.alter { $0 + Array("-- munged".utf8) }
+        let request = try request(bench, server)
+        #expect(try bench.restore(request).restored == 12)
+        let plan = try bench.plan(request)
+        #expect(plan.steps.isEmpty && plan.skipped == 12)
+    }
+
     @Test("What is there already is not put there again, whoever put it there; flags are set where that is asked for")
     func missing() throws {
         let bench = try filled()
