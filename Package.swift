@@ -11,6 +11,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Libraries of the system.
@@ -27,6 +28,8 @@ let package = Package(
         .target(
             name: "LMDB", dependencies: ["CLMDB", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
+        .target(
+            name: "Transparency", dependencies: ["Events", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Files", dependencies: ["Events", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Threads"),
         .target(
@@ -36,12 +39,19 @@ let package = Package(
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(
-            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB"],
+            name: "Journal", dependencies: ["CZstd", "Events", "Files", "LMDB", "Threads"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
             name: "Projections", dependencies: ["Events", "Files", "LMDB", "Journal"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Vault", dependencies: ["CLinux", "Events", "Files", "LMDB", "Blobs", "Journal", "Projections"]),
+        .target(
+            name: "Headers", dependencies: ["Events", "Files", "LMDB", "Journal"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(
+            name: "Vault",
+            dependencies: [
+                "CLinux", "Events", "Transparency", "Files", "LMDB", "Blobs", "Journal", "Projections", "Headers",
+            ]),
 
         // The edges: formats and protocols, and the sources and targets made of them. They know no vault.
         .target(name: "Maildir", dependencies: ["CLinux"]),
@@ -69,7 +79,8 @@ let package = Package(
         .target(
             name: "Capture",
             dependencies: [
-                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Vault", "Connectors",
+                "Events", "Files", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault", "MIME",
+                "Connectors",
             ]),
         .target(
             name: "Restore",
@@ -79,10 +90,12 @@ let package = Package(
         .executableTarget(
             name: "yestermail",
             dependencies: [
-                "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Vault", "MIME",
-                "Presentation", "Query", "TimeLanguage", "Network", "Secrets", "Connectors", "Capture", "Restore",
+                "CLinux", "Events", "Files", "LMDB", "Threads", "Blobs", "Journal", "Projections", "Headers", "Vault",
+                "MIME", "Presentation", "Query", "TimeLanguage", "Connectors", "Capture", "Restore", "Network",
+                "Secrets", "Transparency",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
 
@@ -96,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Projections", "Synthesis",
+                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
+                "Transparency", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -108,15 +122,27 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Vault", "Synthesis"],
+            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
             path: "Tests/TestKit"),
+        .target(
+            name: "Model",
+            dependencies: [
+                "Events", "Journal", "Projections", "Vault", "Connectors", "Capture", "Restore", "Synthesis", "TestKit",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Model"),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
+        .testTarget(
+            name: "TransparencyTests",
+            dependencies: [
+                "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
-        .testTarget(name: "VaultTests", dependencies: ["Vault", "TestKit"]),
+        .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
         .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
         .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
         .testTarget(
@@ -144,7 +170,7 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["TestKit", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["TestKit", "Model", "yestermail", .product(name: "SystemPackage", package: "swift-system")]),
     ]
 )
 

@@ -33,6 +33,8 @@ public struct BlobFinding: Hashable, Sendable, CustomStringConvertible {
 public struct BlobCheckOptions: Sendable {
     /// Of the frames, how many are read, decoded and hashed: 0 none (headers and tables only) … 1 all.
     public var dataFraction: Double = 1
+    /// Of each pack, where what an earlier check has read ends: frames behind it are read. Nil: nothing is read for being new.
+    public var verified: [UInt32: UInt32]?
     /// Which frames are chosen when not all are.
     public var seed: UInt64 = 0
     /// Threads at work.
@@ -51,4 +53,6 @@ public struct BlobCheckSummary: Hashable, Sendable {
     /// Bytes of packs read or stepped over.
     public var bytes: UInt64 = 0
     public var findings = 0
+    /// Of each pack, how far it went.
+    public var ends: [UInt32: UInt32] = [:]
 }

@@ -37,11 +37,31 @@ extension BlobStore {
         for row in packs {
             let plan = try CheckPlan(row, in: self)
             take(plan.walked)
+            let before = pointed
             for result in try plan.run(options, in: self) { take(result) }
+            let counted = (
+                UInt32(plan.frames.count), UInt32(pointed.messages - before.messages),
+                UInt32(pointed.parts - before.parts)
+            )
+            if plan.walked.findings.isEmpty, counted != (row.frames, row.messages, row.parts) {
+                report(
+                    BlobFinding(
+                        kind: .index, pack: PackFormat.fileName(row.number), offset: 0,
+                        reason: "the index counts other frames or blobs in it", digests: []))
+                summary.findings += 1
+            }
             summary.packs += 1
             summary.frames += plan.frames.count
             summary.bytes += UInt64(row.end)
+            summary.ends[row.number] = row.end
             progress(summary.bytes, total)
+        }
+        if try indexIsBehind() {
+            report(
+                BlobFinding(
+                    kind: .index, pack: PackFormat.fileName((packs.last?.number ?? 0) + 1), offset: 0,
+                    reason: "the index does not know the pack", digests: []))
+            summary.findings += 1
         }
         let index = index
         let rows = try index.environment.read { transaction in
@@ -140,9 +160,13 @@ struct CheckPlan: Sendable {
         }
         let file = try OpenFile(name, O_RDONLY)
         self.file = file
+        posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let size = min(try file.size(), Int(row.end))
         if size < Int(row.end) {
             walked.findings.append(finding(.pack, size, "the pack ends here and not at \(row.end)"))
+        }
+        if row.isSealed, try file.size() > Int(row.end) {
+            walked.findings.append(finding(.pack, Int(row.end), "bytes stand behind the pack's end"))
         }
         let walk = PackWalk(file: file, pack: row.number, vault: store.vault, size: size)
         if let fault = try walk.headerFault() { walked.findings.append(finding(.pack, 0, fault)) }
@@ -234,6 +258,7 @@ final class FrameChecker {
     /// Whether the frame at `offset` is one of those to be read.
     private func isChosen(_ offset: Int) -> Bool {
         if options.dataFraction >= 1 { return true }
+        if let verified = options.verified, offset >= Int(verified[row.number] ?? 0) { return true }
         if options.dataFraction <= 0 { return false }
         var z = options.seed ^ (UInt64(row.number) << 32 | UInt64(offset))
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

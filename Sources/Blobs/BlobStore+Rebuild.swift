@@ -48,6 +48,12 @@ extension BlobStore {
                 at = next
                 continue
             }
+            // The end of the newest pack may be of an append that was not finished: its bytes must be there too.
+            if !OpenFile.exists(path + "/" + PackFormat.fileName(number + 1)), header.kind != .directory,
+                try !walk.isWhole(at: at, header), try walk.nextFrame(from: at + header.frameLength) == nil
+            {
+                break
+            }
             let entries = try walk.table(at: at, header) ?? []
             for (position, entry) in entries.enumerated() {
                 let table = index.table(header.kind)

@@ -56,6 +56,8 @@ enum FrameKind: UInt8, Sendable {
     case messages = 1
     case parts = 2
     case directory = 3
+    /// Nothing any more: it is where a frame was damaged and could not be healed.
+    case void = 4
 }
 
 /// The 48 bytes at the beginning of a frame.
@@ -166,7 +168,8 @@ struct FrameEntry: Sendable, Hashable {
                 FrameEntry(digest: Digest(row), offset: offset, length: length, recipeLength: recipe, size: size))
             offset += length
         }
-        guard header.kind == .directory ? header.entryCount == 0 : offset == header.rawLength else { return nil }
+        guard header.kind == .directory || header.kind == .void ? header.entryCount == 0 : offset == header.rawLength
+        else { return nil }
         return entries
     }
 }

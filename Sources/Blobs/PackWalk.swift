@@ -41,6 +41,15 @@ final class PackWalk {
         try loader.table(file, at: offset, header)
     }
 
+    /// Whether the stored bytes of the frame have their checksum.
+    func isWhole(at offset: Int, _ header: FrameHeader) throws(BlobError) -> Bool {
+        decoded.removeAll()
+        try file.read(
+            header.storedLength, at: offset + FrameHeader.length + header.tableLength, into: decoded)
+        let decoded = decoded
+        return decoded.count == header.storedLength && PackFormat.checksum(decoded.bytes) == header.payloadChecksum
+    }
+
     /// The entries of a frame that can be decoded and whose contents have their names; nil for any other. Messages whose parts the
     /// store does not know are damage too: their parts come before them.
     func verifiedEntries(

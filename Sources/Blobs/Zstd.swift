@@ -54,6 +54,30 @@ internal import CZstd
         return ZSTD_isError(done) == 0 && done == length
     }
 
+    /// Replaces `output` by what can be decoded of damaged `bytes`, at most `length` bytes: the blocks before the damage. What it
+    /// gives may be wrong; who takes it hashes it.
+    func decompress(asFarAsPossible bytes: RawSpan, length: Int, into output: ByteBuffer) {
+        output.removeAll()
+        unsafe _ = ZSTD_DCtx_reset(decompressor, ZSTD_reset_session_only)
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe output.appendTail(length) { room in
+                var (fed, done) = (0, 0)
+                // In small pieces: an error takes back what the same call has decoded.
+                while fed < source.count, done < length {
+                    var input = unsafe ZSTD_inBuffer(
+                        src: source.baseAddress, size: min(source.count, fed + 1_024), pos: fed)
+                    var target = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: length, pos: done)
+                    let code = unsafe ZSTD_decompressStream(decompressor, &target, &input)
+                    if ZSTD_isError(code) != 0 { break }
+                    let (read, written) = unsafe (input.pos, target.pos)
+                    if read == fed && written == done { break }
+                    (fed, done) = (read, written)
+                }
+                return done
+            }
+        }
+    }
+
     /// Replaces `output` by the first `length` bytes (or more) of what `bytes` decode to, without the rest: reading one message
     /// need not decode its neighbours behind it. zstd's checksum is not reached; the caller verifies what it takes.
     func decompress(prefix length: Int, of bytes: RawSpan, into output: ByteBuffer) -> Bool {

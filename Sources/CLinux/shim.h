@@ -3,6 +3,7 @@
 #define CLINUX_SHIM_H
 #include <linux/stat.h>
 #include <stddef.h>
+#include <malloc.h>
 #include <sys/vfs.h>
 
 long getdents64(int descriptor, void *buffer, size_t length);

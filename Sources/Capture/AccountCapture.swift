@@ -15,6 +15,8 @@ public final class AccountCapture {
     public let account: Account
     let source: any Source
     private let lock: CaptureLock
+    /// What the pass before held back: by folder and name, in the source's words.
+    fileprivate var held: Set<[UInt8]> = []
 
     /// Takes the right to capture `account`. Throws when another process has it.
     public init(_ vault: OpenVault, _ account: Account, _ source: any Source) throws {
@@ -28,12 +30,18 @@ public final class AccountCapture {
 
     /// Reconciles the vault with the source where `scope` says. With `deep`, every message is read again and its bytes
     /// compared.
+    ///
+    /// A watch, which looks at some folders at a time, must not take the two halves of a move for a new and a deleted
+    /// message (`Specs/Decisions/0009`). Therefore `meanwhile` is asked, before anything that vanished is believed to be
+    /// gone, where else something has happened; and with `holdsBack`, what looks like a copy is recorded only when it
+    /// still does in the next pass: ``PassReport/held`` names the folders that pass has to look at.
     public func pass(
-        _ scope: PassScope = .all, origin: Origin, deep: Bool = false,
-        progress: @escaping (PassProgress) -> Void = { _ in }
+        _ scope: PassScope = .all, origin: Origin, deep: Bool = false, holdsBack: Bool = false,
+        meanwhile: () throws -> PassScope? = { nil }, progress: @escaping (PassProgress) -> Void = { _ in }
     ) throws -> PassReport {
         do {
-            return try Pass(self, origin: origin, deep: deep, progress: progress).run(scope)
+            return try Pass(self, origin: origin, deep: deep, holdsBack: holdsBack, progress: progress)
+                .run(scope, meanwhile)
         } catch let failure as SourceFailure {
             let address = account.state.address
             if case .unavailable(let why) = failure {
@@ -51,6 +59,8 @@ private final class Pass {
     private let account: AccountNumber
     private let origin: Origin
     private let deep: Bool
+    private let holdsBack: Bool
+    private var held: Set<[UInt8]> = []
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
     private var checkpoints: Checkpoints
@@ -61,6 +71,8 @@ private final class Pass {
     private var returned: ReturnedItems?
     /// Folders of which something was listed and could not be read: the next pass has to see it again.
     private var incomplete: Set<UInt32> = []
+    /// Folders of which something waits for the next pass, which is to be told of it again.
+    private var delayed: Set<UInt32> = []
     private var nextFolder: UInt32 = 0
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
@@ -74,8 +86,11 @@ private final class Pass {
     private static let doubtfulShare = 5
     private static let doubtfulMessages = 10
 
-    init(_ capture: AccountCapture, origin: Origin, deep: Bool, progress: @escaping (PassProgress) -> Void) throws {
-        self.capture = capture
+    init(
+        _ capture: AccountCapture, origin: Origin, deep: Bool, holdsBack: Bool,
+        progress: @escaping (PassProgress) -> Void
+    ) throws {
+        (self.capture, self.holdsBack) = (capture, holdsBack)
         vault = capture.vault
         account = capture.account.number
         (self.origin, self.deep, self.progress) = (origin, deep, progress)
@@ -95,26 +110,33 @@ private final class Pass {
         var lost: [[UInt32]] { [folders.deleted.map(\.number)] + comparisons.map { $0.vanished.map(\.number) } }
     }
 
-    func run(_ scope: PassScope) throws -> PassReport {
+    func run(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws -> PassReport {
         let projections = try vault.projections()
         nextMessage = try projections.highestNumber(account, .message) + 1
         let known = try knownFolders(projections)
+        var scope = wanted
         var view = try look(known, scope, projections)
         try refuseAnotherSource(view.folders, projections)
-        // What vanished here may have appeared where had been looked before: look once more, until it stays the same.
+        // What vanished here may have appeared where had been looked before, or where nobody has looked yet: look once
+        // more, until it stays the same.
         for _ in 0..<Pass.confirmations where view.hasLost {
             doubt(view.comparisons)
-            let again = try look(known, scope, projections)
-            let isSame = again.lost == view.lost
-            view = again
+            let wider = try meanwhile().map { scope.union($0) } ?? scope
+            let again = try look(known, wider, projections)
+            let isSame = wider == scope && again.lost == view.lost
+            (view, scope) = (again, wider)
             if isSame { break }
         }
         for (name, number) in view.numbers { folderNames[number] = name }
         try commit(view.structure)
         try store(view.comparisons, view.folders) {
+            // Everywhere: the folder a message came from need not be one of those that were asked for.
+            let counted = (self.report.messages, self.report.unlistable, self.report.passedOver)
+            defer { (self.report.messages, self.report.unlistable, self.report.passedOver) = counted }
             let now = try capture.source.folders()
-            return try self.compare(view.folders.refreshed(now), view.numbers, scope, projections)
+            return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
         }
+        capture.held = held
         try record(view, scope)
         return report
     }
@@ -161,12 +183,13 @@ private final class Pass {
     /// Remembers how far the folders that were looked at have been recorded.
     private func record(_ view: View, _ scope: PassScope) throws {
         var found: [UInt32: [UInt8]] = [:]
-        for comparison in view.comparisons where !incomplete.contains(comparison.folder) {
+        for comparison in view.comparisons
+        where !incomplete.contains(comparison.folder) && !delayed.contains(comparison.folder) {
             found[comparison.folder] = comparison.listing.checkpoint
         }
         for folder in incomplete { found[folder] = [] }
         for folder in view.folders.deleted { found[folder.number] = [] }
-        let isListed = isFull && scope == .all && report.isComplete && report.vanished == 0
+        let isListed = isFull && scope == .all && report.isComplete && report.vanished == 0 && delayed.isEmpty
         guard let note = checkpoints.note(found, listed: isListed ? vault.clock : nil) else { return }
         try vault.commit([JournalEntry(account: account, origin: origin, changes: [], note: note)])
     }
@@ -291,7 +314,9 @@ private final class Pass {
     private func store(
         _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
     ) throws {
-        var matcher = VanishedMatcher(comparisons, try messages(of: folders.deleted))
+        var matcher = VanishedMatcher(
+            comparisons.flatMap(\.vanished) + (try messages(of: folders.deleted)),
+            byName: capture.source.hasUniqueNames)
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
         for (index, comparison) in comparisons.enumerated() {
@@ -323,12 +348,16 @@ private final class Pass {
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
         if !doubtful.isEmpty {
-            // The vault has these bytes: copies, or messages that came here when their old folder had been listed. Only
-            // another look tells them apart; what it misses besides is the next pass's matter.
+            // The vault has these bytes: copies, or messages that came here when their old folder had been listed, or was
+            // not in scope. Only another look tells them apart; what it misses besides is the next pass's matter.
             let known = Set(comparisons.flatMap(\.vanished).map(\.number))
-            var late = VanishedMatcher([], try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) })
+            var late = VanishedMatcher(
+                try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) }, byName: false)
             var copies: [JournalEntry] = []
             for (wanted, outcome) in doubtful {
+                if case .stored(let digest, _, _, _) = outcome, !late.has(digest), holdBack(wanted, comparisons) {
+                    continue
+                }
                 guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
                 if !change.kinds.isDisjoint(with: [.created, .returned]) {
                     copies.append(JournalEntry(account: account, origin: origin, changes: [change]))
@@ -350,6 +379,19 @@ private final class Pass {
         try recordDeletions(comparisons, folders, matcher)
     }
 
+    /// Whether a message that looks like a copy waits for the next pass: what it was copied from may be about to go, and
+    /// then it was moved. Once only.
+    private func holdBack(_ wanted: Ingest.Wanted, _ comparisons: [MessageComparison]) -> Bool {
+        let comparison = comparisons[wanted.comparison]
+        guard holdsBack, let folder = folderNames[comparison.folder] else { return false }
+        let key = folder + [0] + comparison.listing.name(Int(wanted.position))
+        guard !capture.held.contains(key) else { return false }
+        held.insert(key)
+        delayed.insert(comparison.folder)
+        report.held.insert(folder)
+        return true
+    }
+
     /// The change that a message read for the first time in its place amounts to; nil when it went before it was read.
     private func change(
         _ wanted: Ingest.Wanted, _ outcome: Ingest.Outcome, _ comparison: MessageComparison,
@@ -369,25 +411,37 @@ private final class Pass {
             report.unreadable.append(what)
             incomplete.insert(comparison.folder)
             state.content = .unreadable(code)
+            // Its name is all there is to know it by; what was kept of it when it could be read is kept on.
+            if let before = matcher.take(named: state.sourceName) {
+                (state.content, state.internalDate) = (before.state.content, before.state.internalDate)
+                return moved(before, state)
+            }
         case .stored(let digest, let size, let date, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
             state.internalDate = date
             if let before = matcher.take(digest, name: state.sourceName, folder: comparison.folder) {
-                var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
-                if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
-                if before.state.flags.contains(.passed) != state.flags.contains(.passed)
-                    || before.state.keywords != state.keywords
-                {
-                    kinds.insert(.tags)
-                }
-                return Change(ItemID(.message, before.number), kinds, ItemState(state))
+                return moved(before, state)
             }
+            if let before = matcher.take(unreadable: state.sourceName) { return moved(before, state) }
             if let back = try whatReturned(state) { return back }
         }
         defer { nextMessage += 1 }
         report.created += 1
         return Change(ItemID(.message, nextMessage), .created, ItemState(state))
+    }
+
+    /// The change of a message that vanished and is there again in another place, or under another name.
+    private func moved(_ before: VanishedMessage, _ state: MessageState) -> Change {
+        var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
+        if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
+        if before.state.flags.contains(.passed) != state.flags.contains(.passed)
+            || before.state.keywords != state.keywords
+        {
+            kinds.insert(.tags)
+        }
+        if before.state.content != state.content { kinds.insert(.content) }
+        return Change(ItemID(.message, before.number), kinds, ItemState(state))
     }
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.

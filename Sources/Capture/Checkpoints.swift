@@ -20,7 +20,7 @@ struct Checkpoints: Sendable {
 
     init(_ vault: OpenVault, _ projections: OpenProjections, _ account: AccountNumber) throws {
         var notes: [Note] = []
-        for (id, kind) in try projections.notes(account).reversed() where kind == .checkpoint {
+        for (id, kind) in try projections.notes(account).reversed() where kind == .sourceCheckpoint {
             guard let note = try vault.journal.transaction(id)?.entry.note else { break }
             notes.append(note)
             if note.flag("whole") == true { break }
@@ -63,6 +63,6 @@ struct Checkpoints: Sendable {
         for (folder, checkpoint) in (isWhole ? folders : new).sorted(by: { $0.key < $1.key }) {
             fields.append(.init("f\(folder)", .text(checkpoint)))
         }
-        return Note(.checkpoint, fields)
+        return Note(.sourceCheckpoint, fields)
     }
 }

@@ -1,6 +1,8 @@
 internal import Blobs
 internal import Connectors
 internal import Events
+internal import Headers
+internal import MIME
 internal import Threads
 internal import Vault
 
@@ -26,14 +28,16 @@ struct Ingest {
     /// Messages of one job; consecutive, so that neighbours share a frame.
     private static let jobMessages = 512
     /// Bytes after which what was appended is made durable and handed on.
-    private static let groupBytes = 24 << 20
-    private static let groupMessages = 4096
+    private static let groupBytes = 12 << 20
+    private static let groupMessages = 8192
     /// Larger ones are streamed.
     private static let wholeMessageBytes: UInt64 = 4 << 20
 
     private struct Output: Sendable {
         var outcomes: [Outcome]
         var batches: [EncodedBatch]
+        /// The message IDs of what the vault had not had before.
+        var ids: [(digest: Digest, ids: [MessageIDHash])]
     }
 
     /// Reads `wanted` from `listings`; `durable` gets consecutive outcomes when their blobs are on the disk.
@@ -44,6 +48,9 @@ struct Ingest {
         guard !wanted.isEmpty else { return }
         let store = vault.blobs
         let isSmall = wanted.count <= 64
+        // Of a few messages the header index reads the headers when it is asked for them.
+        let index = isSmall ? nil : try vault.headerIndex()
+        var ids: [(digest: Digest, ids: [MessageIDHash])] = []
         var next = 0
         var pending: [Outcome] = []
         var pendingBatches: [EncodedBatch] = []
@@ -57,6 +64,8 @@ struct Ingest {
             }
             pendingBatches.removeAll()
             pendingBytes = 0
+            try index?.note(ids)
+            ids.removeAll(keepingCapacity: true)
             let outcomes = pending
             pending.removeAll(keepingCapacity: true)
             let slice = wanted[handed..<handed + outcomes.count]
@@ -64,7 +73,7 @@ struct Ingest {
             try durable(slice, outcomes)
         }
         try OrderedPipeline.run(
-            workers: isSmall ? 1 : WorkerThread.processors + 1, ahead: isSmall ? 1 : WorkerThread.processors + 2,
+            workers: isSmall ? 1 : WorkerThread.processors, ahead: isSmall ? 1 : WorkerThread.processors + 1,
             makeContext: { Worker(store) },
             next: {
                 guard next < wanted.count else { return nil }
@@ -76,6 +85,7 @@ struct Ingest {
             consume: { output in
                 pending.append(contentsOf: output.outcomes)
                 pendingBatches.append(contentsOf: output.batches)
+                if index != nil { ids.append(contentsOf: output.ids) }
                 pendingBytes += output.batches.reduce(0) { $0 + $1.storedBytes }
                 if pendingBytes >= Ingest.groupBytes || pending.count >= Ingest.groupMessages { try flush() }
             })
@@ -93,12 +103,14 @@ struct Ingest {
             var outcomes: [Outcome] = []
             var batches: [EncodedBatch] = []
             // Outcomes whose digest is known when their batch is finished, and the date found in the source.
-            var open: [(index: Int, date: Timestamp)] = []
+            var open: [(index: Int, date: Timestamp, ids: [MessageIDHash]?)] = []
+            var ids: [(digest: Digest, ids: [MessageIDHash])] = []
             func close(_ batch: EncodedBatch) {
                 batches.append(batch)
                 for (message, place) in zip(batch.messages, open) {
                     outcomes[place.index] = .stored(
                         message.digest, size: message.size, internalDate: place.date, isNew: message.isNew)
+                    if message.isNew, let found = place.ids { ids.append((message.digest, found)) }
                 }
                 open.removeFirst(batch.messages.count)
             }
@@ -115,7 +127,8 @@ struct Ingest {
                     try listings[comparison].read(positions) { position, message in
                         guard let place = places[position] else { return }
                         do {
-                            open.append((place, try add(try message.get()) { close($0) }))
+                            let (date, ids) = try add(try message.get()) { close($0) }
+                            open.append((place, date, ids))
                         } catch let failure as SourceFailure {
                             switch failure {
                             case .vanished: break
@@ -131,20 +144,25 @@ struct Ingest {
                 first = end
             }
             if !encoder.isEmpty { close(try encoder.finish()) }
-            return Output(outcomes: outcomes, batches: batches)
+            return Output(outcomes: outcomes, batches: batches, ids: ids)
         }
 
-        /// Reads one message into the encoder and returns its date.
-        private func add(_ message: any SourceMessage, emit: (EncodedBatch) -> Void) throws -> Timestamp {
+        /// Reads one message into the encoder and returns its date and message IDs; no IDs of one that is streamed.
+        private func add(
+            _ message: any SourceMessage, emit: (EncodedBatch) -> Void
+        ) throws -> (Timestamp, [MessageIDHash]?) {
             if message.size <= Ingest.wholeMessageBytes {
                 try message.read(into: &buffer)
                 let bytes = buffer
                 try encoder.add(bytes.span.bytes)
+                return (
+                    message.internalDate, MIMEHeaders.messageIDs(in: bytes.span.bytes).map { MessageIDHash($0) }
+                )
             } else {
                 let reader = try message.reader()
                 try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })
             }
-            return message.internalDate
+            return (message.internalDate, nil)
         }
     }
 }

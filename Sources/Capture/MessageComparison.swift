@@ -74,6 +74,7 @@ struct MessageComparison: Sendable {
         }
         try compare()
         for position in 0..<listing.count where !seen[position] { new.append(Int32(position)) }
+        new = listing.inOrderOfArrival(new)
     }
 
     private mutating func compareOne(

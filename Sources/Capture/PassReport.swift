@@ -22,6 +22,8 @@ public struct PassReport: Hashable, Sendable {
     public var unlistable: [String] = []
     /// Entries that are no messages.
     public var passedOver: [String] = []
+    /// Folders, as the source calls them, with messages that wait for the next pass (``AccountCapture/pass``).
+    public var held: Set<[UInt8]> = []
     public var firstTransaction: TransactionID?
     public var lastTransaction: TransactionID?
 
@@ -55,6 +57,7 @@ public struct PassReport: Hashable, Sendable {
         unreadable = other.unreadable
         unlistable = other.unlistable
         passedOver = other.passedOver
+        held = other.held
         firstTransaction = firstTransaction ?? other.firstTransaction
         lastTransaction = other.lastTransaction ?? lastTransaction
     }
@@ -72,4 +75,10 @@ public enum PassScope: Hashable, Sendable {
     case all
     /// Only the folders with these source names (and whatever has become of folders as a whole).
     case folders(Set<[UInt8]>)
+
+    /// Everywhere that either of them looks.
+    func union(_ other: PassScope) -> PassScope {
+        guard case .folders(let own) = self, case .folders(let more) = other else { return .all }
+        return .folders(own.union(more))
+    }
 }

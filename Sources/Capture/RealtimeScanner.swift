@@ -41,19 +41,31 @@ public struct RealtimeScanner<S: WatchableSource> {
         var pending = Array(repeating: Pending.everything, count: captures.count)
         var failing = Array(repeating: Trouble(), count: captures.count)
         var isReady = false
+        // Something waits to be looked at again, because it may be one half of a move.
+        var isHolding = false
         var lastSweep = vault.clock.now()
         var lastHeartbeat = lastSweep
         defer { for (capture, _) in captures { try? capture.endCoverage() } }
         while !isStopped() {
+            isHolding = false
             for index in captures.indices where !pending[index].isEmpty && failing[index].isOver(vault.clock) {
                 let scope = pending[index].scope
                 pending[index] = .nothing
                 let capture = captures[index].capture
                 do {
-                    let result = try capture.pass(scope, origin: isReady ? .realtime : .scan)
+                    let result = try capture.pass(
+                        scope, origin: isReady ? .realtime : .scan, holdsBack: isReady,
+                        meanwhile: {
+                            // What moved has left its two hints behind, and the second may not have been asked for yet. It
+                            // stays, for what else it may be about.
+                            for (source, hint) in try watch.next(timeoutMilliseconds: 0) { pending[source].add(hint) }
+                            return pending[index].isEmpty ? nil : pending[index].scope
+                        })
                     if failing[index].isThere { report(.recovered(capture.account)) }
                     failing[index] = Trouble()
                     if !result.isEmpty || !result.isComplete { report(.recorded(capture.account, result)) }
+                    for folder in result.held { pending[index].add(.folder(folder)) }
+                    isHolding = isHolding || !result.held.isEmpty
                     if !result.unlistable.isEmpty || result.vanished > 0 { pending[index].add(.everything) }
                 } catch {
                     // The vault's own trouble ends the watch; the source's is waited out.
@@ -69,7 +81,8 @@ public struct RealtimeScanner<S: WatchableSource> {
                 report(.ready)
             }
             let isRetrying = pending.contains { !$0.isEmpty }
-            try wait(watch, isRetrying ? options.retryMilliseconds : options.sweepMilliseconds, &pending)
+            let longest = isRetrying ? options.retryMilliseconds : options.sweepMilliseconds
+            try wait(watch, isHolding ? options.longestCoalescingMilliseconds : longest, &pending)
             let now = vault.clock.now()
             if now.rawValue - lastSweep.rawValue >= Int64(options.sweepMilliseconds) * 1_000 {
                 lastSweep = now

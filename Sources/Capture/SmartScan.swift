@@ -44,7 +44,7 @@ public struct SmartScan {
         try vault.commit(
             ([gap, unlisted(report), completed(report, began)] as [Note?]).compactMap { $0 }.map { entry($0) })
         try vault.journal.sealFullSegments()
-        // Who looks next finds the projections at the journal's head.
+        // Who looks next finds the projections at the journal's head. The header index follows when it is asked.
         _ = try vault.projections()
         return report
     }

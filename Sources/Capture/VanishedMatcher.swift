@@ -5,9 +5,12 @@ internal import Events
 struct VanishedMatcher: Sendable {
     private var byDigest: [Digest: [VanishedMessage]] = [:]
     private var withoutDigest: [VanishedMessage] = []
+    /// Whether the source gives a name to one message only, in whatever folder: then a name tells, too.
+    private let byName: Bool
 
-    init(_ comparisons: [MessageComparison], _ others: [VanishedMessage]) {
-        for message in comparisons.flatMap(\.vanished) + others {
+    init(_ vanished: [VanishedMessage], byName: Bool) {
+        self.byName = byName
+        for message in vanished {
             if let digest = message.state.digest {
                 byDigest[digest, default: []].append(message)
             } else {
@@ -21,10 +24,35 @@ struct VanishedMatcher: Sendable {
 
     /// The vanished message with those bytes: rather one with that name, then one of that folder, then the first.
     mutating func take(_ digest: Digest, name: [UInt8], folder: UInt32) -> VanishedMessage? {
-        guard var candidates = byDigest[digest], !candidates.isEmpty else { return nil }
+        guard let candidates = byDigest[digest], !candidates.isEmpty else { return nil }
         let index =
             candidates.firstIndex { $0.state.sourceName == name } ?? candidates.firstIndex { $0.state.folder == folder }
             ?? 0
+        return take(digest, index)
+    }
+
+    /// The only vanished message of that name, whose bytes were never read.
+    mutating func take(unreadable name: [UInt8]) -> VanishedMessage? {
+        guard byName else { return nil }
+        let found = withoutDigest.indices.filter { withoutDigest[$0].state.sourceName == name }
+        return found.count == 1 ? withoutDigest.remove(at: found[0]) : nil
+    }
+
+    /// The only vanished message of that name.
+    mutating func take(named name: [UInt8]) -> VanishedMessage? {
+        guard byName else { return nil }
+        var found: [(digest: Digest, index: Int)] = []
+        for (digest, messages) in byDigest {
+            for index in messages.indices where messages[index].state.sourceName == name {
+                found.append((digest, index))
+            }
+        }
+        if found.isEmpty { return take(unreadable: name) }
+        return found.count == 1 ? take(found[0].digest, found[0].index) : nil
+    }
+
+    private mutating func take(_ digest: Digest, _ index: Int) -> VanishedMessage? {
+        guard var candidates = byDigest[digest] else { return nil }
         let found = candidates.remove(at: index)
         byDigest[digest] = candidates.isEmpty ? nil : candidates
         return found

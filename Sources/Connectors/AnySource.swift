@@ -11,6 +11,8 @@ public struct AnySource: WatchableSource {
     public func list(_ folder: SourceFolder) throws -> any SourceListing { try base.list(folder) }
     public func identity() throws -> [UInt8] { try base.identity() }
 
+    public var hasUniqueNames: Bool { base.hasUniqueNames }
+
     public func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges? {
         try base.changes(in: folder, since: checkpoint)
     }

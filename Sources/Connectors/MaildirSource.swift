@@ -22,6 +22,9 @@ public final class MaildirSource: WatchableSource {
         }
     }
 
+    /// Maildir's own rule, whatever the folder.
+    public var hasUniqueNames: Bool { true }
+
     public func identity() throws -> [UInt8] {
         MaildirSource.identity(of: maildir.path, maildir.identity.inode)
     }
@@ -106,6 +109,11 @@ private struct MaildirSourceListing: SourceListing {
     func name(_ position: Int) -> ArraySlice<UInt8> { listing.baseName(at: position) }
 
     func position(_ name: [UInt8]) -> Int? { listing.position(ofBaseName: name) }
+
+    /// Names begin with the time of delivery; a directory keeps its entries in the order of a hash.
+    func inOrderOfArrival(_ positions: [Int32]) -> [Int32] {
+        positions.sorted { name(Int($0)).lexicographicallyPrecedes(name(Int($1))) }
+    }
 
     func flags(_ position: Int) -> MessageFlags {
         let found = listing[position].flags

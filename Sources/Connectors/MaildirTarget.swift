@@ -24,6 +24,10 @@ public final class MaildirTarget: Target {
         }
     }
 
+    public func removeFolder(_ name: [UInt8]) throws {
+        do throws(MaildirError) { try writer.removeFolder(name) } catch { throw TargetFailure(error) }
+    }
+
     /// The exact name the folder had, where it was a Maildir's and says the same; else its path, encoded.
     fileprivate static func path(of state: FolderState) -> MaildirFolderPath {
         if state.sourceName.first == UInt8(ascii: "."), state.sourceName.count > 1 {
@@ -55,7 +59,7 @@ public final class MaildirTarget: Target {
 extension TargetFailure {
     init(_ error: MaildirError) {
         switch error {
-        case .nameTooLong, .unrepresentable: self = .refused("\(error)")
+        case .nameTooLong, .unrepresentable, .notEmpty: self = .refused("\(error)")
         case .exists: self = .exists
         case .vanished: self = .vanished
         case .system(let code, _, _):
@@ -183,8 +187,10 @@ private final class MaildirTargetFolderWriter: TargetFolder {
 /// A Maildir++ that is there, or will be.
 struct MaildirTargetView: TargetView {
     private let source: MaildirSource?
+    private let path: String
 
     init(path: String) throws {
+        self.path = path
         var found = stat()
         if stat(path, &found) != 0, errno == ENOENT {
             source = nil
@@ -217,6 +223,18 @@ struct MaildirTargetView: TargetView {
 }
 
 extension MaildirTargetView {
+    func obstacle(removing folder: SourceFolder) throws -> String? {
+        guard folder.name != MaildirSource.inboxName else { return "every mailbox has an INBOX" }
+        // One directory within another is no Maildir++; a writer does not write into it.
+        guard folder.name.first == UInt8(ascii: ".") else { return "it is not a folder of a Maildir++" }
+        do throws(MaildirError) {
+            let directory = try Maildir(path: path, layout: .maildirPlusPlus).open(rawName: folder.name)
+            return try directory.foreignEntry().map { "it has \(String(decoding: $0, as: UTF8.self)) in it" }
+        } catch {
+            throw TargetFailure(error)
+        }
+    }
+
     /// A base name: one component, with room for `:2,` and flags in 255 bytes.
     func accepts(name: [UInt8]) -> Bool {
         (1...200).contains(name.count) && name[0] != UInt8(ascii: ".")

@@ -21,6 +21,13 @@ public protocol Source: Sendable {
     /// What the source is as a whole: a directory's identity, a server's name. Another one under the same URL is not the
     /// same source.
     func identity() throws -> [UInt8]
+    /// Whether no two messages of it ever have the same name, in whatever folders: then a name alone tells what a message
+    /// is that cannot be read. A UID does not, a Maildir's base name does.
+    var hasUniqueNames: Bool { get }
+}
+
+extension Source {
+    public var hasUniqueNames: Bool { false }
 }
 
 extension Source {
@@ -118,9 +125,13 @@ public protocol SourceListing: Sendable {
     var passedOver: [String] { get }
     /// What the source needs to be told to say what was new since this listing; empty where it cannot.
     var checkpoint: [UInt8] { get }
+    /// The same positions in the order in which the messages came, where the source can tell: neighbours in time are
+    /// alike and compress together.
+    func inOrderOfArrival(_ positions: [Int32]) -> [Int32]
 }
 
 extension SourceListing {
+    public func inOrderOfArrival(_ positions: [Int32]) -> [Int32] { positions }
     public var checkpoint: [UInt8] { [] }
 
     public func sizes() throws -> [UInt64?] {

@@ -9,6 +9,9 @@ public import Events
 public protocol Target: AnyObject {
     /// Opens the folder, and makes it where it is missing. Throws ``TargetFailure``.
     func folder(_ state: FolderState) throws -> any TargetFolder
+    /// Removes the folder listed as `name`, which must hold no message and nothing that is not the target's own. Throws
+    /// ``TargetFailure/refused(_:)`` otherwise.
+    func removeFolder(_ name: [UInt8]) throws
     /// Makes exactly these folders subscribed; returns those that could not be.
     func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]]
     /// Puts all that was written on the disk.
@@ -30,12 +33,24 @@ public protocol TargetView: Sendable {
     var forms: [DeliveredForm] { get }
     /// How many bytes may be delivered; nil when that is not known. Throws ``SourceFailure``.
     func room() throws -> UInt64?
+    /// Why the folder, once its messages are gone, cannot be removed; nil when it can.
+    func obstacle(removing folder: SourceFolder) throws -> String?
+}
+
+extension Target {
+    public func removeFolder(_ name: [UInt8]) throws {
+        throw TargetFailure.refused("folders are not removed from such a target")
+    }
 }
 
 extension TargetView {
     public var takesNames: Bool { true }
     public var forms: [DeliveredForm] { [] }
     public func room() throws -> UInt64? { nil }
+
+    public func obstacle(removing folder: SourceFolder) throws -> String? {
+        "folders are not removed from such a target"
+    }
 }
 
 /// A folder of a ``Target``.

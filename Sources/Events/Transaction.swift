@@ -99,7 +99,9 @@ public struct Note: Hashable, Sendable {
         case operationEnded = 8
         case vaultCreated = 9
         case unreadable = 10
-        case checkpoint = 11
+        /// Stands for a transaction that neither copy of the journal has any more.
+        case lost = 11
+        case sourceCheckpoint = 12
 
         public var name: StaticString {
             switch self {
@@ -113,7 +115,8 @@ public struct Note: Hashable, Sendable {
             case .operationEnded: "operation_ended"
             case .vaultCreated: "vault_created"
             case .unreadable: "unreadable"
-            case .checkpoint: "checkpoint"
+            case .lost: "lost"
+            case .sourceCheckpoint: "source_checkpoint"
             }
         }
     }

@@ -86,3 +86,18 @@ extension Directory {
         return Timestamp(seconds: Int64(found.st_mtim.tv_sec), nanoseconds: Int64(found.st_mtim.tv_nsec))
     }
 }
+
+extension Directory {
+    /// Removes a directory and the files in it; nothing happens when there is none. Not for what has directories in it.
+    public static func removeFlat(_ path: FilePath) throws(FileError) {
+        guard exists(path) else { return }
+        for name in try names(path) { try removeFile(path.appending(name)) }
+        try remove(path)
+    }
+
+    /// Gives a file a second name.
+    public static func link(_ path: FilePath, to other: FilePath) throws(FileError) {
+        let code = path.withPlatformString { from in other.withPlatformString { Glibc.link(from, $0) } }
+        guard code == 0 else { throw FileError.last("link", path) }
+    }
+}

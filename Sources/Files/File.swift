@@ -91,6 +91,9 @@ public final class File: Sendable {
         }
     }
 
+    /// Lets the kernel forget what it remembers of the file: what is read next comes from the disk.
+    public func forgetCached() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
     public func truncate(to size: Int) throws(FileError) {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError.last("truncate", path) }
     }

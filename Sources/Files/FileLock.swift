@@ -14,6 +14,13 @@ public final class LockFile: Sendable {
         self.path = path
     }
 
+    /// Opens a file that must be there.
+    public init(existing path: FilePath) throws(FileError) {
+        descriptor = path.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC | O_NOFOLLOW) }
+        guard descriptor >= 0 else { throw FileError.last("open lock file", path) }
+        self.path = path
+    }
+
     deinit { close(descriptor) }
 
     /// Waits for the lock.

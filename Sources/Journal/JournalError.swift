@@ -46,6 +46,10 @@ public struct JournalFinding: Hashable, Sendable, CustomStringConvertible {
         case header
         case unreadable(String)
         case block
+        /// Bytes stand behind the end of the file's content.
+        case trailing
+        /// The transaction was lost, and a record stands for it that says so.
+        case lost
     }
 
     public init(file: String, offset: Int? = nil, transaction: TransactionID? = nil, reason: Reason) {
@@ -64,6 +68,8 @@ public struct JournalFinding: Hashable, Sendable, CustomStringConvertible {
             case .header: "the header of the file is damaged"
             case .unreadable(let why): why
             case .block: "a sealed block cannot be decoded"
+            case .trailing: "bytes stand behind its end"
+            case .lost: "the transaction is lost; a record stands for it"
             }
         let position = offset.map { ", byte \($0)" } ?? ""
         let name = transaction.map { " \($0)" } ?? ""

@@ -16,6 +16,12 @@ public struct JournalHead: Hashable, Sendable {
         transaction: .beginning, time: Timestamp(rawValue: .min), leaf: .zero,
         segmentFirst: TransactionID(rawValue: 1), segmentEnd: 0)
 
+    /// Goes on to the last of the records that `encoder` has made behind this head.
+    mutating func advance(by encoder: RecordEncoder) {
+        (transaction, time, leaf) = (encoder.id, encoder.time, encoder.leaf)
+        segmentEnd += encoder.bytes.byteCount
+    }
+
     func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 80)
         writer.integer(transaction.rawValue)

@@ -1,4 +1,4 @@
-internal import Events
+public import Events
 internal import Files
 internal import LMDB
 internal import SystemPackage
@@ -14,15 +14,19 @@ extension OpenJournal {
     /// that never fall, the chain of hashes, every body decoded, every key found by a look-up too. Reports each finding
     /// and goes on.
     ///
-    /// Returns the position verified to, which is the head when it began.
+    /// Begins behind `verified`, a transaction that an earlier verification came to, and its leaf hash. Returns the position
+    /// verified to, which is the head when it began.
     @discardableResult
     public func verify(
-        _ report: (JournalFinding) -> Void, progress: (JournalVerificationProgress) -> Void = { _ in }
+        after verified: (transaction: TransactionID, leaf: Digest)? = nil, _ report: (JournalFinding) -> Void,
+        progress: (JournalVerificationProgress) -> Void = { _ in }
     ) throws -> JournalHead {
         let head = try head()
+        let start = verified?.transaction.rawValue ?? 0
         var mirror = SegmentChain(try segments.entries(), head: head, vault: vault)
-        var previous: (leaf: Digest, time: Timestamp)? = (.zero, Timestamp(rawValue: .min))
-        var id: UInt64 = 0
+        var previous: (leaf: Digest, time: Timestamp)? = (verified?.leaf ?? .zero, Timestamp(rawValue: .min))
+        var id = start
+        mirror.begin(behind: start, report)
         while id < head.transaction.rawValue {
             // A snapshot for a thousand rows: a verification may run beside a writer.
             try environment.read { (transaction: borrowing ReadTransaction) in
@@ -52,6 +56,7 @@ extension OpenJournal {
                     if let previous, record.previousLeaf != previous.leaf || record.time < previous.time {
                         report(JournalFinding(file: file, transaction: name, reason: .brokenChain))
                     }
+                    if record.isLost { report(JournalFinding(file: file, transaction: name, reason: .lost)) }
                     previous = (record.leafHash, record.time)
                     if let mirrored, !bytes.withUnsafeBytes({ $0.elementsEqual(mirrored) }) {
                         report(JournalFinding(file: file, transaction: name, reason: .copiesDiffer))
@@ -64,13 +69,13 @@ extension OpenJournal {
         if let previous, previous.leaf != head.leaf {
             report(JournalFinding(file: "journal/lmdb/data.mdb", transaction: head.transaction, reason: .brokenChain))
         }
-        try verifyOrder(head, report)
+        try verifyOrder(from: start + 1, head, report)
         return head
     }
 
     /// The keys as a cursor finds them must be the keys as look-ups find them: a damaged branch page shows only here.
-    private func verifyOrder(_ head: JournalHead, _ report: (JournalFinding) -> Void) throws {
-        var expected: UInt64 = 1
+    private func verifyOrder(from first: UInt64, _ head: JournalHead, _ report: (JournalFinding) -> Void) throws {
+        var expected = first
         while expected <= head.transaction.rawValue {
             try environment.read { (transaction: borrowing ReadTransaction) in
                 try transaction.cursor(records) { (cursor: inout Cursor) in
@@ -108,6 +113,14 @@ private struct SegmentChain {
 
     init(_ entries: [SegmentDirectory.Entry], head: JournalHead, vault: UniqueID) {
         (self.entries, self.head, self.vault) = (entries, head, vault)
+    }
+
+    /// Goes to the segment that has the record behind `id`, and over what is before it there.
+    mutating func begin(behind id: UInt64, _ report: (JournalFinding) -> Void) {
+        guard id > 0, let last = entries.lastIndex(where: { $0.first.rawValue <= id + 1 }) else { return }
+        index = last - 1
+        guard entries[last].first.rawValue <= id else { return }
+        for passed in entries[last].first.rawValue...id { _ = record(passed, report) }
     }
 
     /// The bytes of record `id`; nil where they could not be had, which has been reported.
@@ -159,11 +172,17 @@ private struct SegmentChain {
         guard var following = cursor else { return }
         cursor = nil
         do {
-            guard try following.next() else { return }
-            let record = try following.record
-            report(
-                JournalFinding(
-                    file: following.entry.name, offset: following.offset, reason: .wrongTransaction(found: record.id)))
+            if try following.next() {
+                let record = try following.record
+                return report(
+                    JournalFinding(
+                        file: following.entry.name, offset: following.offset,
+                        reason: .wrongTransaction(found: record.id)))
+            }
+            // The newest one may be growing.
+            if following.entry.first != head.segmentFirst, try !following.endsCleanly() {
+                report(JournalFinding(file: following.entry.name, offset: following.offset, reason: .trailing))
+            }
         } catch JournalError.damaged(let finding) {
             report(finding)
         } catch {
@@ -180,8 +199,9 @@ private struct SegmentChain {
             entry = SegmentDirectory.Entry(first: entry.first, shape: .sealed, path: path)
         }
         do {
+            try File(entry.path, .read).forgetCached()
             let opened = try SegmentCursor(entry, limit: entry.first == head.segmentFirst ? head.segmentEnd : nil)
-            if opened.header.vault != vault {
+            if try opened.header.vault != vault || !SegmentHeader.isPadded(entry) {
                 report(JournalFinding(file: entry.name, offset: 8, transaction: name, reason: .header))
             }
             cursor = opened

@@ -91,53 +91,83 @@ public final class OpenJournal: Sendable {
             try commitLock.lock()
             defer { commitLock.unlock() }
             var head = try settledHead(&writer)
-            var encoder = RecordEncoder(behind: head.transaction, time: head.time, leaf: head.leaf)
             let now = clock.now()
-            for entry in entries { encoder.append(entry, now: now) }
             let first = head.transaction.rawValue + 1
-            guard encoder.count > 0 else { return first..<first }
-            for index in 0..<encoder.count {
-                let length = encoder.range(index..<index + 1).count
-                guard length <= RecordFormat.largest else { throw JournalError.tooLarge(bytes: length) }
-            }
+            guard !entries.isEmpty else { return first..<first }
             writer.mustReconcile = true
-            let bytes = encoder.writer.bytes.span.bytes
-            if head.segmentEnd + bytes.byteCount > options.segmentBytes, head.segmentEnd > SegmentHeader.size {
-                try roll(&writer, &head)
+            if entries.count < GroupWriter.smallestGroup {
+                try commitAtOnce(entries, now: now, &head, &writer)
+            } else {
+                try commitInParallel(entries, now: now, &head, &writer)
             }
-            try writer.segment?.write(bytes, at: head.segmentEnd)
-            head.segmentEnd += bytes.byteCount
-            (head.transaction, head.time, head.leaf) = (encoder.id, encoder.time, encoder.leaf)
-            try commit(encoder, first: first, head: head)
             writer.mustReconcile = false
-            return first..<first + UInt64(encoder.count)
+            return first..<head.transaction.rawValue + 1
         }
     }
 
-    private func commit(_ encoder: RecordEncoder, first: UInt64, head: JournalHead) throws {
+    /// Encodes all, writes all, commits all.
+    private func commitAtOnce(
+        _ entries: [JournalEntry], now: Timestamp, _ head: inout JournalHead, _ writer: inout Writer
+    ) throws {
+        var encoder = RecordEncoder(behind: head.transaction, time: head.time, leaf: head.leaf)
+        for entry in entries { try encoder.append(entry, now: now) }
+        if head.segmentEnd + encoder.bytes.byteCount > options.segmentBytes, head.segmentEnd > SegmentHeader.size {
+            try roll(&writer, &head)
+        }
+        try writer.segment?.write(encoder.bytes, at: head.segmentEnd)
+        let first = head.transaction.next
+        head.advance(by: encoder)
         try environment.write { (transaction: inout WriteTransaction) in
-            let bytes = encoder.writer.bytes.span.bytes
-            for index in 0..<encoder.count {
-                let record = bytes.extracting(encoder.range(index..<index + 1))
-                try transaction.append(records, Key(first + UInt64(index)), record)
-            }
+            try put(encoder, from: first, in: &transaction)
             try transaction.put(headTable, Key(0 as UInt64), head.encoded().span.bytes)
+        }
+    }
+
+    /// The same, but a thread of its own encodes and writes the segment while this one fills LMDB: a large group costs as
+    /// much time as the slower of both copies, not as both. LMDB commits after the segment is on the disk.
+    private func commitInParallel(
+        _ entries: [JournalEntry], now: Timestamp, _ head: inout JournalHead, _ writer: inout Writer
+    ) throws {
+        guard let segment = writer.segment else { preconditionFailure("the head was settled without a segment") }
+        let group = GroupWriter(
+            entries, now: now, behind: head, into: segment, segmentBytes: options.segmentBytes)
+        defer { group.join() }
+        var id = head.transaction.next
+        let written = try environment.write { (transaction: inout WriteTransaction) in
+            while let chunk = try group.nextChunk() {
+                try put(chunk, from: id, in: &transaction)
+                id = chunk.id.next
+            }
+            let written = try group.written()
+            try transaction.put(headTable, Key(0 as UInt64), written.head.encoded().span.bytes)
+            return written
+        }
+        (writer.segment, head) = (written.segment, written.head)
+    }
+
+    private func put(
+        _ records: RecordEncoder, from first: TransactionID, in transaction: inout WriteTransaction
+    ) throws(LMDBError) {
+        for index in 0..<records.count {
+            try transaction.append(self.records, Key(first.rawValue + UInt64(index)), records.record(index))
         }
     }
 
     /// Begins a new segment behind the full one.
     private func roll(_ writer: inout Writer, _ head: inout JournalHead) throws {
-        try writer.segment?.close(at: head.segmentEnd)
-        writer.segment = try SegmentWriter(
-            creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
-        head.segmentFirst = head.transaction.next
-        head.segmentEnd = SegmentHeader.size
+        try writer.segment?.roll(&head)
     }
 
     /// The head, with the open segment at hand and nothing unsettled behind its end. Under the lock.
     private func settledHead(_ writer: inout Writer) throws -> JournalHead {
         var head = try head()
         if head.segmentEnd == 0 {
+            // An LMDB that fell back to an empty state must not take the segments with it.
+            guard try standing() != .fallenBack else {
+                throw JournalError.damaged(
+                    JournalFinding(
+                        file: "journal/lmdb/data.mdb", transaction: head.transaction.next, reason: .copiesDiffer))
+            }
             writer.segment = try SegmentWriter(
                 creating: head.transaction.next, previousLeaf: head.leaf, in: segments, vault: vault)
             head.segmentFirst = head.transaction.next
@@ -226,6 +256,17 @@ public final class OpenJournal: Sendable {
         }
         head = recovered
         if try reader.hasMore(behind: recovered.segmentEnd) { try segment.cut(at: recovered.segmentEnd) }
+    }
+
+    /// Takes into LMDB what the segments have that it does not know, as the next append would.
+    public func settle() throws {
+        guard let commitLock else { throw JournalError.readOnly }
+        try writer.withLock { writer in
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            writer.mustReconcile = true
+            _ = try settledHead(&writer)
+        }
     }
 
     /// Compresses the segments that are full. Each is decoded and compared before its raw shape goes.

@@ -18,6 +18,8 @@ public struct RecordView: ~Escapable {
     public let time: Timestamp
     public let account: AccountNumber
     public let origin: Origin
+    /// It stands for a transaction that is lost (`Specs/Format/Journal.md`, "Lost record").
+    public let isLost: Bool
 
     /// Reads the record at the beginning of `bytes`, which may go on behind it.
     @_lifetime(copy bytes)
@@ -40,7 +42,9 @@ public struct RecordView: ~Escapable {
         }
         // Reserved for a codec and a key: a body that is packed must not be taken for a plain one.
         let codec = bytes.unsafeLoadUnaligned(fromByteOffset: 3, as: UInt8.self)
-        guard codec == 0 else { throw DecodingFailure(offset: 3, reason: .unknownVersion(codec)) }
+        guard codec == 0 || codec == LostRecord.codec else {
+            throw DecodingFailure(offset: 3, reason: .unknownVersion(codec))
+        }
         let key = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self).bigEndian & 0xFF_FFFF
         guard key == 0 else { throw DecodingFailure(offset: 29, reason: .outOfRange) }
         let length = Int(UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self)))
@@ -58,6 +62,10 @@ public struct RecordView: ~Escapable {
         guard let origin = Origin(rawValue: originCode) else {
             throw DecodingFailure(offset: 28, reason: .unknownKind(originCode))
         }
+        isLost = codec == LostRecord.codec
+        guard !isLost || body.byteCount > Digest.byteCount else {
+            throw DecodingFailure(offset: RecordFormat.headerSize, reason: .outOfRange)
+        }
         self.bytes = bytes.extracting(first: length)
         self.origin = origin
         id = TransactionID(rawValue: UInt64(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)))
@@ -71,13 +79,18 @@ public struct RecordView: ~Escapable {
     /// The leaf hash of the record before this one.
     public var previousLeaf: Digest { Digest(bytes.extracting(32..<64)) }
 
-    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1.
-    public var leafHash: Digest { Digest(leaf: bytes) }
+    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1; of a lost record: that of the one it stands for.
+    public var leafHash: Digest {
+        isLost
+            ? Digest(bytes.extracting(bytes.byteCount - RecordFormat.trailerSize - Digest.byteCount..<bytes.byteCount))
+            : Digest(leaf: bytes)
+    }
 
     /// The body, for a ``ChangeReader``.
     public var body: RawSpan {
         @_lifetime(copy self) get {
-            bytes.extracting(RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize)
+            bytes.extracting(
+                RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize - (isLost ? Digest.byteCount : 0))
         }
     }
 
@@ -91,10 +104,10 @@ public struct RecordView: ~Escapable {
 }
 
 /// Encodes records one behind the other, each chained to the one before.
-struct RecordEncoder {
-    private(set) var writer = ByteWriter(capacity: 1 << 16)
+struct RecordEncoder: Sendable {
+    private var writer = ByteWriter(capacity: 1 << 16)
     /// Where each record begins; one more than there are records, the last being the end.
-    private(set) var offsets: [Int] = [0]
+    private var offsets: [Int] = [0]
     private(set) var leaf: Digest
     private(set) var id: TransactionID
     private(set) var time: Timestamp
@@ -104,7 +117,8 @@ struct RecordEncoder {
         (self.id, self.time, self.leaf) = (id, time, leaf)
     }
 
-    mutating func append(_ entry: JournalEntry, now: Timestamp) {
+    /// - Throws: ``JournalError/tooLarge(bytes:)`` for a record beyond ``RecordFormat/largest``.
+    mutating func append(_ entry: JournalEntry, now: Timestamp) throws(JournalError) {
         let start = writer.count
         id = id.next
         // A clock that steps back is held, and the difference noted (`Specs/Format/Journal.md`, "Time").
@@ -124,15 +138,25 @@ struct RecordEncoder {
         writer.integer(UInt32(0))
         entry.encodeBody(clockBehind: behind, into: &writer)
         let length = writer.count - start + RecordFormat.trailerSize
+        guard length <= RecordFormat.largest else { throw .tooLarge(bytes: length) }
         writer.replace(at: start + 4, with: UInt32(length))
         writer.replace(at: start + 64, with: writer.checksum(start..<start + 64))
         writer.integer(writer.checksum(start + RecordFormat.headerSize..<writer.count))
-        leaf = Digest(leaf: writer.bytes.span.bytes.extracting(start..<writer.count))
+        leaf = Digest(leaf: writer.span.extracting(start..<writer.count))
         offsets.append(writer.count)
     }
 
     var count: Int { offsets.count - 1 }
 
-    /// The bytes of the records in `range`.
-    func range(_ range: Range<Int>) -> Range<Int> { offsets[range.lowerBound]..<offsets[range.upperBound] }
+    /// All records, one behind the other.
+    var bytes: RawSpan {
+        @_lifetime(borrow self) get { writer.span }
+    }
+
+    /// The record at `index`, 0 ..< ``count``.
+    @_lifetime(borrow self)
+    func record(_ index: Int) -> RawSpan { writer.span.extracting(offsets[index]..<offsets[index + 1]) }
+
+    /// An encoder that goes on behind this one, with nothing in it yet.
+    var next: RecordEncoder { RecordEncoder(behind: id, time: time, leaf: leaf) }
 }

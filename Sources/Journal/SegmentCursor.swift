@@ -34,6 +34,9 @@ struct SegmentCursor {
         readOffset = SegmentHeader.size
     }
 
+    /// Behind what has been read of the file: behind its end block, when the end of a sealed segment has been found.
+    var endOffset: Int { readOffset }
+
     /// The offset of the current record, in a raw segment.
     var offset: Int { bufferOffset + start }
 
@@ -96,7 +99,9 @@ struct SegmentCursor {
             let headerBytes = try file.read(at: readOffset, count: SealedBlock.headerSize)
             guard let block = SealedBlock(header: headerBytes.span.bytes) else { throw damagedBlock() }
             if block.isEnd {
+                guard block.storedLength == 0, block.checksum == 0 else { throw damagedBlock() }
                 isAtEnd = true
+                readOffset += SealedBlock.headerSize
                 return false
             }
             let payload = try file.read(at: readOffset + SealedBlock.headerSize, count: block.storedLength)

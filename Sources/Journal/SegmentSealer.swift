@@ -31,7 +31,7 @@ enum SegmentSealer {
         var next = entry.first
         func flush() throws {
             guard count > 0 else { return }
-            guard let encoded = SealedBlock.encode(block.bytes.span.bytes, count: count, first: first) else {
+            guard let encoded = SealedBlock.encode(block.span, count: count, first: first) else {
                 throw FileError(.noMemory, "compress", entry.path)
             }
             try put(encoded)

@@ -4,8 +4,9 @@ internal import SystemPackage
 
 /// Writes the segment that is open: whole records behind each other, into space that has been written before, so that
 /// one flush makes them durable.
-struct SegmentWriter {
+struct SegmentWriter: Sendable {
     private static let zeroStep = 1 << 20
+    private static let leastAhead = 1 << 14
 
     let directory: SegmentDirectory
     let vault: UniqueID
@@ -43,15 +44,34 @@ struct SegmentWriter {
 
     /// Writes `records` at `offset` and makes them durable.
     mutating func write(_ records: RawSpan, at offset: Int) throws {
-        try file.write(records, at: offset)
-        let end = offset + records.byteCount
+        try put(records, at: offset)
+        try finish(at: offset + records.byteCount)
+    }
+
+    /// Writes `records` at `offset`; they are durable after ``finish(at:)``.
+    func put(_ records: RawSpan, at offset: Int) throws { try file.write(records, at: offset) }
+
+    /// Makes durable all that was written before `end`.
+    mutating func finish(at end: Int) throws {
         if end > allocated {
-            // Ahead by about as much as there is, so that a small vault stays small.
-            let ahead = min(max(end / 8, 1 << 14), SegmentWriter.zeroStep)
+            // By an eighth of what there is, so that a small vault stays small; behind a large append, whose flush has
+            // more to do than to note the new size, by little.
+            let isLarge = end - allocated >= SegmentWriter.zeroStep / 4
+            let ahead =
+                isLarge ? SegmentWriter.leastAhead : min(max(end / 8, SegmentWriter.leastAhead), SegmentWriter.zeroStep)
             try file.write([UInt8](repeating: 0, count: ahead).span.bytes, at: end)
             allocated = end + ahead
         }
         try file.sync()
+    }
+
+    /// Begins a new segment behind this one, which is full, and says so in `head`.
+    mutating func roll(_ head: inout JournalHead) throws {
+        try close(at: head.segmentEnd)
+        self = try SegmentWriter(
+            creating: head.transaction.next, previousLeaf: head.leaf, in: directory, vault: vault)
+        head.segmentFirst = head.transaction.next
+        head.segmentEnd = SegmentHeader.size
     }
 
     /// The bytes at `offset`, to see whether something stands behind the known end.

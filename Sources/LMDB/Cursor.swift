@@ -1,5 +1,6 @@
 internal import CKernels
 internal import CLMDB
+internal import Glibc
 
 /// A position in a table, lent to a closure by its transaction. Begins before the first key.
 @safe public struct Cursor: ~Copyable {
@@ -42,14 +43,29 @@ internal import CLMDB
         let code = unsafe key.withBytes { bytes in
             unsafe found.key = MDB_val(
                 mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
-            return unsafe mdb_cursor_get(handle, &found.key, &found.value, MDB_SET_RANGE)
+            let code = unsafe mdb_cursor_get(handle, &found.key, &found.value, MDB_SET_RANGE)
+            // A damaged branch page leads astray: what is found must not be before what was looked for.
+            return unsafe code == 0
+                && Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), bytes)
+                ? MDB_CORRUPTED : code
         }
         return try answered(code)
     }
 
     /// To the last key that is less than `key`; false when there is none.
     public mutating func seekBefore(_ key: Key) throws(LMDBError) -> Bool {
-        try seek(key) ? try previous() : try last()
+        guard try seek(key) ? try previous() : try last() else { return false }
+        let isBefore = unsafe key.withBytes {
+            unsafe Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), $0)
+        }
+        guard isBefore else { throw LMDBError(code: MDB_CORRUPTED, during: .cursor) }
+        return true
+    }
+
+    private static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        let common = min(left.count, right.count)
+        let order = unsafe common == 0 ? 0 : memcmp(left.baseAddress!, right.baseAddress!, common)
+        return order < 0 || (order == 0 && left.count < right.count)
     }
 
     private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {

@@ -89,6 +89,8 @@ internal import Synchronization
         return opened
     }
 
+    var tableNames: [String] { tables.keys.sorted() }
+
     /// The table of that name, which was given to the initializer.
     public func table(_ name: String) -> Table {
         guard let table = tables[name] else { preconditionFailure("no table \(name) was opened in \(path)") }

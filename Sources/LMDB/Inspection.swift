@@ -12,43 +12,70 @@ public enum Inspection: Hashable, Sendable {
     public init(of directory: String) {
         let descriptor = unsafe open(directory + "/data.mdb", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            self = errno == ENOENT ? .missing : .damaged("it cannot be opened (errno \(errno))")
+            self = errno == ENOENT || errno == ENOTDIR ? .missing : .damaged("it cannot be opened (errno \(errno))")
             return
         }
         defer { close(descriptor) }
+        var found = Inspection(descriptor)
+        // A commit may be on its way: the two pages are not read in one moment.
+        for _ in 0..<3 where found != .sound {
+            usleep(500)
+            found = Inspection(descriptor)
+        }
+        self = found
+    }
+
+    private init(_ descriptor: Int32) {
         var found = stat()
         guard unsafe fstat(descriptor, &found) == 0 else {
             self = .damaged("its size cannot be read (errno \(errno))")
             return
         }
-        var bytes = [UInt8](repeating: 0, count: 2 * Inspection.pageSize)
-        let size = bytes.count
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, size, 0) }
-        guard count == bytes.count else {
+        guard let bytes = readFully(descriptor, 0, 2 * Inspection.pageSize) else {
             self = .damaged("it is cut off after \(found.st_size) bytes")
             return
         }
         let span = unsafe bytes.span.bytes
         let pages = [0, Inspection.pageSize].compactMap { MetaPage(span.extracting($0..<$0 + Inspection.pageSize)) }
-        guard pages.count == 2, let newest = pages.max(by: { $0.transaction < $1.transaction }) else {
+        guard pages.count == 2 else {
             self = .damaged("a meta page is not LMDB's")
             return
         }
-        let needed = (newest.lastPage &+ 1) &* UInt64(Inspection.pageSize)
-        guard UInt64(found.st_size) >= needed else {
-            self = .damaged("it has \(found.st_size) bytes and must have \(needed)")
+        // The pages are written in turn: the even transactions on the first, the odd ones on the second. Anything else is a
+        // number that was changed, by which LMDB would take an older state for the newest.
+        let numbers = pages.map(\.transaction)
+        let isFresh = numbers == [0, 0]
+        guard
+            isFresh
+                || (numbers[0] % 2 == 0 && numbers[1] % 2 == 1
+                    && (numbers[0] ^ numbers[1] == 1 || numbers[0] == numbers[1] + 1))
+        else {
+            self = .damaged("its meta pages do not follow each other (transactions \(numbers[0]) and \(numbers[1]))")
             return
+        }
+        for page in pages {
+            let needed = (page.lastPage &+ 1) &* UInt64(Inspection.pageSize)
+            guard UInt64(found.st_size) >= needed, page.lastPage < 1 << 40 else {
+                // The older page's snapshot may have been larger than a file that was made smaller: it never is.
+                self = .damaged("it has \(found.st_size) bytes and must have \(needed)")
+                return
+            }
+            guard [page.main, page.free].allSatisfy({ $0.isEmpty || $0.root <= page.lastPage }) else {
+                self = .damaged("a meta page names a page beyond the end")
+                return
+            }
         }
         self = .sound
     }
 
-    private static let pageSize = 4096
+    static let pageSize = 4096
 }
 
 /// The parts of LMDB 0.9's meta page that can be held against the file. In the machine's own byte order.
-private struct MetaPage {
+struct MetaPage {
     let lastPage: UInt64
     let transaction: UInt64
+    let free, main: TableDescription
 
     init?(_ page: RawSpan) {
         let flags = unsafe page.unsafeLoadUnaligned(fromByteOffset: 10, as: UInt16.self)
@@ -56,6 +83,8 @@ private struct MetaPage {
         let version = unsafe page.unsafeLoadUnaligned(fromByteOffset: 20, as: UInt32.self)
         let pageSize = unsafe page.unsafeLoadUnaligned(fromByteOffset: 40, as: UInt32.self)
         guard flags & 0x08 != 0, magic == 0xBEEF_C0DE, version == 1, pageSize == 4096 else { return nil }
+        free = TableDescription(page.extracting(40..<88))
+        main = TableDescription(page.extracting(88..<136))
         lastPage = unsafe page.unsafeLoadUnaligned(fromByteOffset: 136, as: UInt64.self)
         transaction = unsafe page.unsafeLoadUnaligned(fromByteOffset: 144, as: UInt64.self)
     }

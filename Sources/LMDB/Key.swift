@@ -27,10 +27,12 @@ public struct Key: Sendable {
     @usableFromInline
     mutating func append(bits value: UInt64, size: Int) {
         precondition(count + size <= Key.capacity, "a key of more than \(Key.capacity) bytes")
-        var shift = size * 8
-        for index in count..<count + size {
-            shift -= 8
-            storage[index] = UInt8(truncatingIfNeeded: value >> shift)
+        let bytes = (value << UInt64(64 - 8 * size)).bigEndian
+        unsafe withUnsafeMutableBytes(of: &storage) { room in
+            unsafe withUnsafeBytes(of: bytes) {
+                unsafe UnsafeMutableRawBufferPointer(rebasing: room[count..<count + size])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[0..<size]))
+            }
         }
         count += size
     }
@@ -41,6 +43,11 @@ public struct Key: Sendable {
             storage[count + index] = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt8.self)
         }
         count += bytes.byteCount
+    }
+
+    /// The key as bytes, lent.
+    public func withSpan<Result>(_ body: (RawSpan) -> Result) -> Result {
+        unsafe withBytes { unsafe body(RawSpan(_unsafeBytes: $0)) }
     }
 
     /// The key as bytes, for as long as `body` runs.

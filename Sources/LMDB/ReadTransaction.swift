@@ -30,6 +30,9 @@ internal import CLMDB
 
     /// How many keys `table` has.
     public func count(_ table: Table) throws(LMDBError) -> Int { unsafe try entryCount(handle, table) }
+
+    /// The number of the commit whose state this is.
+    public var id: UInt64 { UInt64(unsafe mdb_txn_id(handle)) }
 }
 
 func lookUp(_ transaction: OpaquePointer, _ table: Table, _ key: Key) throws(LMDBError) -> UnsafeRawBufferPointer? {

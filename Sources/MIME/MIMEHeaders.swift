@@ -89,30 +89,33 @@ public struct MIMEHeaders: Sendable {
     public var cc: String? { joined("Cc") }
 
     /// The value of the first `Message-ID`, exactly, without the blanks around it; nil if there is none.
-    public var messageID: [UInt8]? { rawValue("Message-ID").map { trimmed($0) } }
+    public var messageID: [UInt8]? { rawValue("Message-ID").map { MIMEHeaders.trimmed($0) } }
 
     /// Every ID of every `Message-ID` field, with `<` and `>`; one that has none is given as it is. Empty ones are not
     /// given.
     public var messageIDs: [[UInt8]] {
+        rawValues("Message-ID").flatMap { MIMEHeaders.ids(in: $0) }
+    }
+
+    /// The IDs in the value of one field.
+    static func ids(in value: [UInt8]) -> [[UInt8]] {
         var result: [[UInt8]] = []
-        for value in rawValues("Message-ID") {
-            var rest = value[...]
-            var found = false
-            while let open = rest.firstIndex(of: 0x3C), let close = rest[open...].firstIndex(of: 0x3E) {
-                if close > open + 1 { result.append(Array(rest[open...close])) }
-                found = true
-                rest = rest[(close + 1)...]
-            }
-            let whole = trimmed(value)
-            if !found, !whole.isEmpty { result.append(whole) }
+        var rest = value[...]
+        var found = false
+        while let open = rest.firstIndex(of: 0x3C), let close = rest[open...].firstIndex(of: 0x3E) {
+            if close > open + 1 { result.append(Array(rest[open...close])) }
+            found = true
+            rest = rest[(close + 1)...]
         }
+        let whole = trimmed(value)
+        if !found, !whole.isEmpty { result.append(whole) }
         return result
     }
 
     /// The instant of the first `Date` field; nil if there is none or it is not one.
     public var date: Timestamp? { rawValue("Date").flatMap { HeaderText.date($0) } }
 
-    private func trimmed(_ bytes: [UInt8]) -> [UInt8] {
+    private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
         func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (9...13).contains(byte) }
         guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) })
         else { return [] }

@@ -22,6 +22,8 @@ public enum MaildirError: Error, Hashable, Sendable {
     case unrepresentable(name: [UInt8])
     /// A file of that name is there already; nothing was overwritten.
     case exists(name: [UInt8])
+    /// The folder is not removed: that is in it.
+    case notEmpty(path: [UInt8], name: [UInt8])
     /// Another program holds the lock file at `path`.
     case locked(path: [UInt8])
     /// The kernel's limit on inotify is reached; `sysctl` is the setting to raise.
@@ -50,6 +52,7 @@ extension MaildirError: CustomStringConvertible {
         case .nameTooLong(let name): return "the name \(text(name)) is longer than 255 octets on disk"
         case .unrepresentable(let name): return "no Maildir name stands for \(text(name))"
         case .exists(let name): return "\(text(name)) exists already"
+        case .notEmpty(let path, let name): return "\(text(path)) is not empty: \(text(name))"
         case .locked(let path): return "\(text(path)) is held by another program"
         case .watchLimit(let sysctl, let path): return "cannot watch \(text(path)): raise \(sysctl)"
         case .folderTooLarge(let path): return "\(text(path)) has more than 4 GiB of names"

@@ -77,7 +77,7 @@ public final class MaildirWriter {
         if fsync(descriptor) != 0 { throw .system(errno: errno, during: .sync, path: path) }
     }
 
-    private static func makePlaces(in directory: Int32, path: [UInt8]) throws(MaildirError) {
+    static func makePlaces(in directory: Int32, path: [UInt8]) throws(MaildirError) {
         for name in [[UInt8](ascii: "tmp"), [UInt8](ascii: "new"), [UInt8](ascii: "cur")] {
             _ = try makeDirectory(name, in: directory, path: path.appending(component: name))
         }

@@ -5,10 +5,11 @@ internal import LMDB
 extension OpenProjections {
     /// Follows the journal to its head, in batches of which each is durable with its position. Returns the position.
     ///
-    /// Any process may do it: LMDB lets one write at a time, and each begins where the other ended.
+    /// Any process may do it: LMDB lets one write at a time, and each begins where the other ended. What `progress` throws
+    /// ends it; what was done until then stays.
     @discardableResult
     public func follow(
-        _ journal: OpenJournal, batch: Int = 20_000, progress: (TransactionID) -> Void = { _ in }
+        _ journal: OpenJournal, batch: Int = 20_000, progress: (TransactionID) throws -> Void = { _ in }
     ) throws -> TransactionID {
         let head = try journal.head().transaction
         var position = try position()
@@ -19,7 +20,7 @@ extension OpenProjections {
             position = try environment.write { (transaction: inout WriteTransaction) -> TransactionID in
                 try self.apply(journal, through: head, atMost: batch, in: &transaction)
             }
-            progress(position)
+            try progress(position)
         }
         return position
     }
@@ -28,7 +29,9 @@ extension OpenProjections {
         _ journal: OpenJournal, through head: TransactionID, atMost batch: Int, in transaction: inout WriteTransaction
     ) throws -> TransactionID {
         var position = Position(version: OpenProjections.version, transaction: .beginning, leaf: .zero)
-        if let bytes = try transaction.value(meta, Key(0 as UInt64)) { position = try Position(bytes) }
+        if let bytes = try transaction.value(meta, Key(0 as UInt64)) {
+            position = try Position(RowKind.meta.payload(Key(0 as UInt64), bytes))
+        }
         guard position.transaction < head else { return position.transaction }
         // The journal the projections were made from must be this one.
         if position.transaction > .beginning {
@@ -46,7 +49,8 @@ extension OpenProjections {
             return true
         }
         try step.finish(in: &transaction)
-        try transaction.put(meta, Key(0 as UInt64), position.encoded().span.bytes)
+        var row = RowWriter()
+        try row.put(.meta, meta, Key(0 as UInt64), position.encoded().span.bytes, in: &transaction)
         return position.transaction
     }
 }
@@ -59,6 +63,7 @@ struct ProjectionStep {
     private var statistics: [AccountNumber: AccountStatistics] = [:]
     private var paths: [UInt64: [UInt8]] = [:]
     private var json = JSONWriter(capacity: 1024)
+    private var row = RowWriter()
 
     init(_ tables: OpenProjections, _ journal: OpenJournal) {
         self.tables = tables
@@ -71,8 +76,8 @@ struct ProjectionStep {
         totals.count(record.id, record.time)
         var changes = try ChangeReader(record.body)
         if let note = try changes.note() {
-            try transaction.putAscending(
-                tables.notes, Key(account, record.id), [note.kind.rawValue].span.bytes)
+            try row.put(
+                .notes, tables.notes, Key(account, record.id), [note.kind.rawValue].span.bytes, in: &transaction)
         }
         var index: UInt32 = 0
         while try changes.next() {
@@ -113,25 +118,25 @@ struct ProjectionStep {
                 totals.live(item, counted, begins: false)
             }
         }
-        let row = StateRow(index: index, isDeleted: !isLive, folder: folder)
-        try row.withEncoded { try transaction.putAscending(tables.states, Key(account, item, id), $0) }
+        let state = StateRow(index: index, isDeleted: !isLive, folder: folder).encoded()
+        try row.put(.states, tables.states, Key(account, item, id), state.span.bytes, in: &transaction)
         if isLive {
             totals.live(item, change.state, begins: true)
             var pointer = ByteWriter(capacity: 12)
             pointer.integer(id.rawValue)
             pointer.integer(index)
-            try transaction.putAscending(
-                tables.live, Key(live: account, item.kind, folder: folder, number: item.number),
-                pointer.bytes.span.bytes)
+            try row.put(
+                .live, tables.live, Key(live: account, item.kind, folder: folder, number: item.number),
+                pointer.span, in: &transaction)
         } else {
             totals.deletedItems += 1
-            try transaction.putAscending(
-                tables.deleted, Key(deleted: account, id, item), RawSpan())
+            try row.put(.deleted, tables.deleted, Key(deleted: account, id, item), RawSpan(), in: &transaction)
         }
         if let state = change.state.folder {
             let path = state.joinedPath
             paths[UInt64(account.rawValue) << 32 | UInt64(item.number)] = path
-            try transaction.putAscending(tables.folders, Key(folder: account, item.number), path.span.bytes)
+            try row.put(
+                .folders, tables.folders, Key(folder: account, item.number), path.span.bytes, in: &transaction)
         }
         json.removeAll()
         json.beginObject()
@@ -141,7 +146,8 @@ struct ProjectionStep {
                 transaction: id, start: time, item: item, kinds: change.kinds, origin: origin,
                 folderPath: folder == 0 ? nil : try path(account, folder, in: transaction)))
         json.endObject()
-        try transaction.putAscending(tables.histories, Key(account, item, id), json.bytes.span.bytes)
+        let text = json.bytes
+        try row.put(.histories, tables.histories, Key(account, item, id), text.span.bytes, in: &transaction)
     }
 
     private func last(
@@ -151,7 +157,7 @@ struct ProjectionStep {
             guard try cursor.seekBefore(Key(account, item, TransactionID(rawValue: .max))),
                 let id = stateKey(cursor.key, account, item)
             else { return nil }
-            return (id, try StateRow(cursor.value))
+            return (id, try StateRow(RowKind.states.payload(cursor.key, cursor.value)))
         }
     }
 
@@ -161,7 +167,7 @@ struct ProjectionStep {
         let key = UInt64(account.rawValue) << 32 | UInt64(folder)
         if let known = paths[key] { return known }
         guard let bytes = try transaction.value(tables.folders, Key(folder: account, folder)) else { return nil }
-        let path = bytes.withUnsafeBytes { Array($0) }
+        let path = try RowKind.folders.payload(Key(folder: account, folder), bytes).withUnsafeBytes { Array($0) }
         paths[key] = path
         return path
     }
@@ -171,12 +177,12 @@ struct ProjectionStep {
     ) throws -> AccountStatistics {
         if let known = statistics[account] { return known }
         guard let bytes = try transaction.value(tables.accounts, Key(account)) else { return AccountStatistics() }
-        return try AccountStatistics(bytes)
+        return try AccountStatistics(RowKind.accounts.payload(Key(account), bytes))
     }
 
     mutating func finish(in transaction: inout WriteTransaction) throws {
         for (account, totals) in statistics.sorted(by: { $0.key < $1.key }) {
-            try transaction.put(tables.accounts, Key(account), totals.encoded().span.bytes)
+            try row.put(.accounts, tables.accounts, Key(account), totals.encoded().span.bytes, in: &transaction)
         }
     }
 }

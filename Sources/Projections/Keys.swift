@@ -51,14 +51,14 @@ struct StateRow {
     var isDeleted: Bool
     var folder: UInt32
 
-    func withEncoded<Result>(_ body: (RawSpan) throws -> Result) rethrows -> Result {
+    func encoded() -> InlineArray<9, UInt8> {
         var bytes: InlineArray<9, UInt8> = .init(repeating: 0)
         for offset in 0..<4 {
             bytes[offset] = UInt8(truncatingIfNeeded: index >> (24 - 8 * offset))
             bytes[5 + offset] = UInt8(truncatingIfNeeded: folder >> (24 - 8 * offset))
         }
         bytes[4] = isDeleted ? 1 : 0
-        return try withUnsafeBytes(of: &bytes) { try body(RawSpan(_unsafeBytes: $0)) }
+        return bytes
     }
 
     init(index: UInt32, isDeleted: Bool, folder: UInt32) {

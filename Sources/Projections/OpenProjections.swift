@@ -10,7 +10,7 @@ public import SystemPackage
 /// described in `Specs/Format/Projections.md`. State and position change together (`Specs/Invariants.md`, 4).
 public final class OpenProjections: Sendable {
     /// Another version means: rebuild.
-    public static let version: UInt64 = 1
+    public static let version: UInt64 = 2
 
     let environment: Environment
     let histories, states, live, deleted, folders, accounts, notes, meta: Table
@@ -82,8 +82,20 @@ public final class OpenProjections: Sendable {
     func storedPosition() throws -> Position? {
         try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
             guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else { return nil }
-            return try Position(bytes)
+            // The first version had no checksums.
+            if bytes.byteCount == 48 { throw ProjectionsUnusable(reason: "they are of version 1") }
+            return try Position(RowKind.meta.payload(Key(0 as UInt64), bytes))
         }
+    }
+
+    /// What is wrong with the pages and rows of the projections in `directory` as they lie in the file, the first findings.
+    /// Reads by `pread` only.
+    public static func verify(_ directory: FilePath) -> [String] {
+        PageWalk.verify(directory.string, tables: tables, row: fault).map(\.description)
+    }
+
+    private static func fault(_ table: String, _ key: RawSpan, _ value: RawSpan) -> String? {
+        RowKind(table)?.isSound(key, value) ?? false ? nil : "a row does not have its checksum"
     }
 
     /// Puts everything on the disk, where the projections were opened without syncs.

@@ -14,7 +14,7 @@ extension OpenProjections {
                 guard try cursor.seekBefore(Key(account, item, position.next)),
                     let id = stateKey(cursor.key, account, item)
                 else { return nil }
-                let row = try StateRow(cursor.value)
+                let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
                 return StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted)
             }
         }
@@ -43,7 +43,7 @@ extension OpenProjections {
                             current = nil
                         }
                         if id <= position {
-                            let row = try StateRow(cursor.value)
+                            let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
                             current = ItemPointer(
                                 item, StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted))
                         }
@@ -78,7 +78,7 @@ extension OpenProjections {
                             next = number
                             return
                         }
-                        var value = ByteReader(cursor.value)
+                        var value = ByteReader(try RowKind.live.payload(cursor.key, cursor.value))
                         let pointer = StatePointer(
                             transaction: TransactionID(rawValue: try value.integer()), index: try value.integer(),
                             isDeleted: false)
@@ -103,6 +103,7 @@ extension OpenProjections {
                     guard try key.integer(UInt32.self) == account.rawValue else { return }
                     let id = TransactionID(rawValue: try key.integer())
                     guard id <= range.upperBound else { return }
+                    _ = try RowKind.deleted.payload(cursor.key, cursor.value)
                     let kind: UInt8 = try key.integer()
                     if let kind = ItemKind(rawValue: kind) { try body(ItemID(kind, try key.integer()), id) }
                     found = try cursor.next()
@@ -118,7 +119,7 @@ extension OpenProjections {
                 var pointers: [StatePointer] = []
                 var found = try cursor.seek(Key(account, item))
                 while found, let id = stateKey(cursor.key, account, item) {
-                    let row = try StateRow(cursor.value)
+                    let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
                     pointers.append(StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted))
                     found = try cursor.next()
                 }
@@ -135,7 +136,8 @@ extension OpenProjections {
                 var rows: [[UInt8]] = []
                 var found = try cursor.seek(Key(account, item))
                 while found, stateKey(cursor.key, account, item) != nil {
-                    rows.append(cursor.value.withUnsafeBytes { Array($0) })
+                    rows.append(
+                        try RowKind.histories.payload(cursor.key, cursor.value).withUnsafeBytes { Array($0) })
                     found = try cursor.next()
                 }
                 return HistoryJSON.array(rows)
@@ -148,7 +150,7 @@ extension OpenProjections {
     public func historyRow(_ account: AccountNumber, _ item: ItemID, _ id: TransactionID) throws -> [UInt8]? {
         try environment.read { (transaction: borrowing ReadTransaction) -> [UInt8]? in
             guard let row = try transaction.value(histories, Key(account, item, id)) else { return nil }
-            return row.withUnsafeBytes { Array($0) }
+            return try RowKind.histories.payload(Key(account, item, id), row).withUnsafeBytes { Array($0) }
         }
     }
 
@@ -160,6 +162,7 @@ extension OpenProjections {
                 guard try cursor.seekBefore(end), let (item, _) = itemAndTransaction(cursor.key, account),
                     item.kind == kind
                 else { return 0 }
+                _ = try RowKind.states.payload(cursor.key, cursor.value)
                 return item.number
             }
         }
@@ -168,7 +171,7 @@ extension OpenProjections {
     public func statistics(_ account: AccountNumber) throws -> AccountStatistics {
         try environment.read { (transaction: borrowing ReadTransaction) -> AccountStatistics in
             guard let bytes = try transaction.value(accounts, Key(account)) else { return AccountStatistics() }
-            return try AccountStatistics(bytes)
+            return try AccountStatistics(RowKind.accounts.payload(Key(account), bytes))
         }
     }
 
@@ -185,7 +188,7 @@ extension OpenProjections {
                     var key = ByteReader(cursor.key)
                     guard try key.integer(UInt32.self) == account.rawValue else { break }
                     let id = TransactionID(rawValue: try key.integer())
-                    var value = ByteReader(cursor.value)
+                    var value = ByteReader(try RowKind.notes.payload(cursor.key, cursor.value))
                     if let kind = Note.Kind(rawValue: try value.integer()) { found.append((id, kind)) }
                     more = try cursor.next()
                 }
@@ -205,7 +208,7 @@ extension OpenProjections {
                         lengths.removeAll()
                         lengths.integer(UInt32(cursor.key.byteCount))
                         lengths.integer(UInt32(cursor.value.byteCount))
-                        hash.update(lengths.bytes.span.bytes)
+                        hash.update(lengths.span)
                         hash.update(cursor.key)
                         hash.update(cursor.value)
                     }

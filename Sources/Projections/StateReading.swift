@@ -39,7 +39,7 @@ extension OpenJournal {
             prefix.integer(wanted.item.kind.rawValue)
             prefix.integer(wanted.item.number)
             prefix.integer(UInt32(changes.state.byteCount))
-            hash.update(prefix.bytes.span.bytes)
+            hash.update(prefix.span)
             hash.update(changes.state)
         }
         return hash.finish()

@@ -33,6 +33,12 @@ struct PresentFolder {
         claimed = Array(repeating: false, count: listing.count)
     }
 
+    /// A folder that is not there yet.
+    init(missing name: [UInt8], _ path: [[UInt8]]) {
+        folder = SourceFolder(name: name, path: path, identity: [])
+        (listing, claimed, isDistant) = (NoMessages(), [], false)
+    }
+
     /// The newest message's name, where the listing is in their order.
     var lastName: [UInt8] { listing.count == 0 ? [] : Array(listing.name(listing.count - 1)) }
 

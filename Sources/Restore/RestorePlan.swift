@@ -44,6 +44,8 @@ public struct RestoreStep: Sendable {
         case deliver = 1
         case setFlags = 2
         case remove = 3
+        /// Of a folder that was not there, when nothing is left in it.
+        case removeFolder = 4
     }
 
     public var action: Action
@@ -99,6 +101,7 @@ public struct RestoreReport: Sendable {
     /// Messages whose line ends the target's protocol wanted to be others.
     public var altered = 0
     public var foldersCreated = 0
+    public var foldersRemoved = 0
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }

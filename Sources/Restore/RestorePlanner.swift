@@ -69,7 +69,11 @@ public struct RestorePlanner {
             for folder in byFolder.keys.sorted() {
                 try planMessages(byFolder[folder, default: []].map { messages[$0] }, in: folder)
             }
-            if request.isExact { try planRemovals() }
+            if request.isExact {
+                let wanted = Set(plan.folders.map(\.name))
+                try planRemovals()
+                if case .account = request.selection, request.into == nil { try planFolderRemovals(wanted) }
+            }
         }
         plan.bytes = plan.steps.reduce(0) { $1.action == .deliver ? $0 + $1.size : $0 }
         if plan.bytes > 0 { plan.room = try target.room() }
@@ -122,6 +126,8 @@ public struct RestorePlanner {
         wanted.reserveCapacity(pointers.count)
         try vault.journal.states(pointers) { recorded in
             guard var state = recorded.state.message else { return }
+            let wantsOrigin = if case .items = request.selection { false } else { recorded.state.isDeleted }
+            if wantsOrigin, let folder = try folderBeforeTrash(recorded) { state.folder = folder }
             if case .deleted(_, let keyword) = request.selection {
                 state.flags.remove(.deleted)
                 if !state.keywords.contains(keyword) {
@@ -132,6 +138,28 @@ public struct RestorePlanner {
             wanted.append(Wanted(item: recorded.item, transaction: recorded.transaction, state: state))
         }
         return wanted
+    }
+
+    /// Where a message was before it was put into the trash it was deleted from; nil when it was not deleted from there, or
+    /// never was anywhere else.
+    private func folderBeforeTrash(_ recorded: RecordedState) throws -> UInt32? {
+        let account = request.account.number
+        guard let last = recorded.state.message?.folder, try isTrash(last, asOf: recorded.transaction) else {
+            return nil
+        }
+        let before = try projections.states(account, recorded.item).filter { $0.transaction < recorded.transaction }
+        for pointer in before.reversed() {
+            let state = try vault.journal.state(recorded.item, at: pointer).state
+            guard let folder = state.message?.folder, folder != last else { continue }
+            if try !isTrash(folder, asOf: pointer.transaction) { return folder }
+        }
+        return nil
+    }
+
+    private func isTrash(_ folder: UInt32, asOf point: TransactionID) throws -> Bool {
+        let item = ItemID(.folder, folder)
+        guard let pointer = try projections.pointer(request.account.number, item, asOf: point) else { return false }
+        return try vault.journal.state(item, at: pointer).state.folder.map { TrashFolder.contains($0.path) } ?? false
     }
 
     // MARK: Folders
@@ -372,27 +400,47 @@ public struct RestorePlanner {
         }
     }
 
+    /// The folders that were not there then. One in which something stays, stays.
+    private mutating func planFolderRemovals(_ wanted: Set<[UInt8]>) throws {
+        for place in present {
+            let folder = place.folder
+            guard !wanted.contains(folder.name) else { continue }
+            let leaving = plan.steps.count { $0.action == .remove && plan.folders[$0.folder].name == folder.name }
+            let isEmptied =
+                folder.problem == nil && leaving == place.listing.count && place.listing.passedOver.isEmpty
+            let obstacle = isEmptied ? try target.obstacle(removing: folder) : "there is something in it that stays"
+            if let obstacle {
+                let path = String(decoding: Array(folder.path.joined(separator: [47])), as: UTF8.self)
+                plan.unrestored.append(Unrestored(nil, .refused, "the folder \(path) is not removed: \(obstacle)"))
+                continue
+            }
+            plan.steps.append(
+                RestoreStep(
+                    action: .removeFolder, item: nil, folder: index(of: folder), name: [], digest: .zero, size: 0,
+                    internalDate: Timestamp(rawValue: 0), flags: [], keywords: []))
+        }
+    }
+
+    /// Where a folder that is there stands in the plan.
+    private mutating func index(of folder: SourceFolder) -> Int {
+        if let known = folderIndex[folder.name] { return known }
+        folderIndex[folder.name] = plan.folders.count
+        plan.folders.append(
+            PlannedFolder(
+                state: FolderState(path: folder.path, sourceName: folder.name), name: folder.name, exists: true))
+        return plan.folders.count - 1
+    }
+
     private mutating func removal(of there: PresentMessage, _ place: Int) throws -> RestoreStep? {
         let content = try present[place].content(there.position)
         guard try vault.blobs.contains(content.digest) else { return nil }
         let folder = present[place]
-        let index: Int
-        if let known = folderIndex[folder.folder.name] {
-            index = known
-        } else {
-            index = plan.folders.count
-            folderIndex[folder.folder.name] = index
-            plan.folders.append(
-                PlannedFolder(
-                    state: FolderState(path: folder.folder.path, sourceName: folder.folder.name),
-                    name: folder.folder.name, exists: true))
-        }
         let flags = folder.listing.flags(there.position)
         let keywords = folder.listing.keywords(there.position)
         return RestoreStep(
-            action: .remove, item: nil, folder: index, name: Array(folder.listing.name(there.position)),
-            digest: content.digest, size: content.size, internalDate: content.date, flags: flags, keywords: keywords,
-            flagsBefore: flags,
+            action: .remove, item: nil, folder: index(of: folder.folder),
+            name: Array(folder.listing.name(there.position)), digest: content.digest,
+            size: content.size, internalDate: content.date, flags: flags, keywords: keywords, flagsBefore: flags,
             keywordsBefore: keywords)
     }
 

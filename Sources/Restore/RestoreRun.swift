@@ -74,6 +74,7 @@ public struct RestoreRun {
     private func perform(_ report: inout RestoreReport, _ progress: (RestoreProgress) -> Void) throws {
         let target = try plan.request.target.openTarget()
         do {
+            // Also those that are there: their places may be missing.
             for folder in plan.folders { _ = try target.folder(folder.state) }
             if let wanted = plan.subscriptions {
                 for lost in try target.setSubscriptions(wanted) {
@@ -84,16 +85,18 @@ public struct RestoreRun {
         } catch let failure as TargetFailure {
             throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
         }
-        // Removals last: nothing goes before what it makes room for is there; but what is to be replaced goes first.
+        // Removals last: nothing goes before what it makes room for is there; but what is to be replaced goes first,
+        // and folders when they are empty.
         func place(_ step: RestoreStep) -> [UInt8] { Array(String(step.folder).utf8) + [0] + step.name }
         let replaced = Set(plan.steps.filter { $0.action == .deliver }.map(place))
-        let middle = plan.steps.filter { $0.action != .remove }
+        let middle = plan.steps.filter { [.deliver, .setFlags].contains($0.action) }
+        let folders = plan.steps.filter { $0.action == .removeFolder }
         let removals = plan.steps.filter { $0.action == .remove }
         let early = removals.filter { replaced.contains(place($0)) }
         let late = removals.filter { !replaced.contains(place($0)) }
         var done = 0
         var bytes: UInt64 = 0
-        for steps in [early, middle, late] where !steps.isEmpty {
+        for steps in [early, middle, late, folders] where !steps.isEmpty {
             try perform(steps, &report) { output in
                 done += output.steps
                 bytes += output.bytes
@@ -136,6 +139,7 @@ public struct RestoreRun {
                 report.restored += output.restored
                 report.merged += output.merged
                 report.removed += output.removed
+                report.foldersRemoved += output.foldersRemoved
                 report.skipped += output.skipped
                 report.bytes += output.bytes
                 report.unrestored += output.unrestored

@@ -9,6 +9,7 @@ struct StepOutcome: Sendable {
     var restored = 0
     var merged = 0
     var removed = 0
+    var foldersRemoved = 0
     var skipped = 0
     var altered = 0
     var bytes: UInt64 = 0
@@ -75,6 +76,9 @@ final class RestoreWorker {
             case .remove:
                 try folder(step.folder).remove(step.name)
                 outcome.removed += 1
+            case .removeFolder:
+                try target.removeFolder(plan.folders[step.folder].name)
+                outcome.foldersRemoved += 1
             }
         } catch let failure as TargetFailure {
             try note(failure, of: step)

@@ -11,6 +11,7 @@ extension RestoreStep {
             case .deliver: "deliver"
             case .setFlags: "flags"
             case .remove: "remove"
+            case .removeFolder: "folder"
             }
         let numbers = [
             digest.hex, String(size), String(internalDate.rawValue), String(flags.rawValue),
@@ -57,5 +58,7 @@ extension RestoreStep {
         return (step, FolderState(path: path, sourceName: parts[0]))
     }
 
-    private static let actions: [String: Action] = ["deliver": .deliver, "flags": .setFlags, "remove": .remove]
+    private static let actions: [String: Action] = [
+        "deliver": .deliver, "flags": .setFlags, "remove": .remove, "folder": .removeFolder,
+    ]
 }

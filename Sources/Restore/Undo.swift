@@ -55,7 +55,7 @@ extension OpenVault {
 }
 
 /// Takes a restore back: what it delivered goes, if it is still as it was delivered; flags are as they were; what it
-/// removed comes back.
+/// removed comes back, folders too.
 public enum Undo {
     /// The plan that undoes `operation`.
     public static func plan(_ vault: OpenVault, _ operation: RecordedOperation, account: Account) throws -> RestorePlan
@@ -84,6 +84,15 @@ public enum Undo {
         // What this undo takes away itself is not in the way of what comes back under its name.
         var leaving: Set<[[UInt8]]> = []
         for (done, folder) in try steps(vault, operation).reversed() {
+            if done.action == .removeFolder {
+                // First of all, because it was last: what was in it comes back into it.
+                if present[folder.sourceName] == nil {
+                    present[folder.sourceName] = PresentFolder(missing: folder.sourceName, folder.path)
+                    indexes[folder.sourceName] = plan.folders.count
+                    plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: false))
+                }
+                continue
+            }
             guard var place = present[folder.sourceName] else {
                 if done.action == .remove {
                     plan.unrestored.append(Unrestored(done.item, .refused, "its folder is gone"))
@@ -152,6 +161,7 @@ public enum Undo {
             }
             (step.flags, step.keywords) = (done.flagsBefore, done.keywordsBefore)
             (step.flagsBefore, step.keywordsBefore) = (done.flags, done.keywords)
+        case .removeFolder: return
         case .remove:
             guard position == nil || leaving.contains([place.folder.name, done.name]) else {
                 plan.skipped += 1

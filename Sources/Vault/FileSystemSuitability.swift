@@ -7,19 +7,20 @@ internal import SystemPackage
 /// Whether a vault can live on a file system: names must differ by case, and LMDB's locks and maps must work.
 enum FileSystemSuitability {
     static func check(_ directory: FilePath) throws {
-        var found = statfs()
-        if directory.withPlatformString({ statfs($0, &found) }) == 0, let name = unsuitable(Int64(found.f_type)) {
-            throw Failure(
-                .unsuitable, "\(directory) is on \(name), where LMDB's locks and memory maps cannot be relied on",
-                hint: "Keep the vault on a local file system such as ext4 or XFS")
-        }
         let probe = directory.appending("Case-Probe")
         _ = try File(probe, .create)
+        // One that stays makes the directory not empty, which the next attempt says.
         defer { try? Directory.removeFile(probe) }
         guard !Directory.exists(directory.appending("case-probe")) else {
             throw Failure(
                 .unsuitable, "the file system of \(directory) does not tell upper from lower case",
                 hint: "Keep the vault on a case-sensitive file system such as ext4 or XFS")
+        }
+        var found = statfs()
+        if directory.withPlatformString({ statfs($0, &found) }) == 0, let name = unsuitable(Int64(found.f_type)) {
+            throw Failure(
+                .unsuitable, "\(directory) is on \(name), where LMDB's locks and memory maps cannot be relied on",
+                hint: "Keep the vault on a local file system such as ext4 or XFS")
         }
     }
 

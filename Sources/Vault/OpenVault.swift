@@ -1,6 +1,7 @@
 public import Blobs
 public import Events
 public import Files
+public import Headers
 public import Journal
 internal import LMDB
 public import Projections
@@ -19,8 +20,11 @@ public final class OpenVault: Sendable {
     public let clock: WallClock
     public let isReadOnly: Bool
     private let blobLock: LockFile?
+    /// Says while this value lives that the vault may be written to.
+    private let mark: WriterMark?
     private let appending = Mutex(())
     private let followed = Mutex<OpenProjections?>(nil)
+    private let headers = Mutex<OpenHeaderIndex?>(nil)
 
     /// Opens the vault in `directory`. With `readOnly`, nothing is written but what the projections need to catch up,
     /// and not even that where the directory cannot be written.
@@ -36,9 +40,11 @@ public final class OpenVault: Sendable {
                 hint: "Run as the user who owns it, or use a command that only reads")
         }
         isReadOnly = readOnly || !writable
-        journal = try OpenJournal(directory.appending("journal"), vault: id, readOnly: isReadOnly, clock: clock)
-        blobs = try BlobStore(
-            path: directory.appending("blobs").string, vault: id.bytes, readOnly: isReadOnly)
+        let opening = VaultOpening(vault: directory, id: id, mayWrite: writable, isWriting: !isReadOnly)
+        try opening.run()
+        mark = isReadOnly ? nil : try WriterMark(directory)
+        journal = try opening.journal(readOnly: isReadOnly, clock: clock)
+        blobs = try opening.blobs(readOnly: isReadOnly)
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
 
@@ -66,15 +72,22 @@ public final class OpenVault: Sendable {
                     hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
             }
         }
-        try FileSystemSuitability.check(directory)
+        do {
+            try FileSystemSuitability.check(directory)
+        } catch {
+            // Nothing is left behind; if that fails too, the first reason is the one to tell.
+            if isNew { try? Directory.remove(directory) }
+            throw error
+        }
         let id = UniqueID(using: &generator)
         for name in ["journal", "projections", "locks", "quarantine", "state"] {
             try Directory.create(directory.appending(name))
         }
         try OpenJournal.create(in: directory.appending("journal"))
         _ = try BlobStore(path: directory.appending("blobs").string, vault: id.bytes)
+        try UncleanEnd.begin(directory)
         // FORMAT last: only with it is the directory a vault.
-        let format = VaultFormat(version: VaultFormat.current, id: id, created: clock.now())
+        let format = VaultFormat(version: VaultFormat.current, id: id, created: "\(clock.now())")
         let temporary = directory.appending("FORMAT.new")
         let file = try File(temporary, .create)
         try file.write(format.encoded().span.bytes, at: 0)
@@ -117,6 +130,33 @@ public final class OpenVault: Sendable {
             let open = try openProjections(progress)
             followed = open
             return open
+        }
+    }
+
+    /// The header index, as far as it is; nil where nothing may be written. One that cannot be used is begun anew.
+    public func headerIndex() throws -> OpenHeaderIndex? {
+        guard Directory.isWritable(directory) else { return nil }
+        let path = directory.appending("headers")
+        return try headers.withLock { open in
+            if let open { return open }
+            if !Directory.exists(path) { try Directory.create(path) }
+            do {
+                open = try OpenHeaderIndex(path)
+            } catch let unusable as HeaderIndexUnusable {
+                Log.shared.note("\(unusable); it is begun anew")
+                try removeEnvironment(path)
+                try Directory.create(path)
+                open = try OpenHeaderIndex(path)
+            }
+            return open
+        }
+    }
+
+    /// Removes the header index, which is begun anew by whoever needs it next.
+    public func removeHeaderIndex() throws {
+        try headers.withLock { open in
+            open = nil
+            try removeEnvironment(directory.appending("headers"))
         }
     }
 
@@ -213,11 +253,7 @@ public final class OpenVault: Sendable {
 
     private func setAsideProjections() throws {
         guard Directory.exists(projectionsPath) else { return }
-        let quarantine = directory.appending("quarantine")
-        if !Directory.exists(quarantine) { try Directory.create(quarantine) }
-        var number = 1
-        while Directory.exists(quarantine.appending("projections-\(number)")) { number += 1 }
-        try Directory.rename(projectionsPath, to: quarantine.appending("projections-\(number)"))
+        try Quarantine(directory).setAside(projectionsPath)
     }
 
     private func removeEnvironment(_ path: FilePath) throws {

@@ -9,7 +9,8 @@ struct VaultFormat: Hashable, Sendable {
 
     var version: Int
     var id: UniqueID
-    var created: Timestamp
+    /// When, as text: for a person only.
+    var created: String
 
     /// The lines of the file; the last one is the CRC32C of those before it.
     func encoded() -> [UInt8] {
@@ -18,7 +19,7 @@ struct VaultFormat: Hashable, Sendable {
         return Array((lines + "crc32c " + String(repeating: "0", count: 8 - sum.count) + sum + "\n").utf8)
     }
 
-    init(version: Int, id: UniqueID, created: Timestamp) {
+    init(version: Int, id: UniqueID, created: String) {
         (self.version, self.id, self.created) = (version, id, created)
     }
 
@@ -34,6 +35,12 @@ struct VaultFormat: Hashable, Sendable {
                 .noVault, "there is no vault in \(directory)",
                 hint: "Make one with: yestermail --vault \(directory) init")
         }
+        try self.init(bytes, of: directory)
+    }
+
+    /// The file's content, in the vault `directory`.
+    init(_ bytes: [UInt8], of directory: FilePath) throws {
+        let path = directory.appending(VaultFormat.fileName)
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.first == "yestermail vault", lines.count >= 2, lines[1].hasPrefix("format "),
             let version = Int(lines[1].dropFirst(7))
@@ -52,8 +59,8 @@ struct VaultFormat: Hashable, Sendable {
         else {
             throw VaultFormat.damaged(path)
         }
-        self.init(version: version, id: id, created: Timestamp(rawValue: 0))
         guard lines[3].hasPrefix("created "), lines[4].hasPrefix("crc32c ") else { throw VaultFormat.damaged(path) }
+        self.init(version: version, id: id, created: String(lines[3].dropFirst(8)))
         let body = lines[..<4].joined(separator: "\n") + "\n"
         guard UInt32(lines[4].dropFirst(7), radix: 16) == crc32c(Array(body.utf8).span.bytes) else {
             throw VaultFormat.damaged(path)
@@ -63,6 +70,6 @@ struct VaultFormat: Hashable, Sendable {
     private static func damaged(_ path: FilePath) -> Failure {
         Failure(
             .damaged, "\(path) is damaged",
-            hint: "Its text is in Specs/Format/Vault.md; the journal names the vault too")
+            hint: "Put it right with: yestermail check --repair")
     }
 }

@@ -44,10 +44,13 @@ struct Yestermail: ParsableCommand {
                 name: "Trust",
                 subcommands: [
                     ReplayCommand.self, CheckCommand.self, RebuildCommand.self, StatsCommand.self, GapsCommand.self,
+                    CheckpointCommand.self, VerifyLogCommand.self, ProveCommand.self, VerifyProofCommand.self,
                     DoctorCommand.self,
                 ]),
             CommandGroup(
                 name: "Help",
-                subcommands: [DemoCommand.self, TimeCommand.self, CompletionCommand.self, VersionCommand.self]),
+                subcommands: [
+                    DemoCommand.self, TimeCommand.self, ConfigCommand.self, CompletionCommand.self, VersionCommand.self,
+                ]),
         ])
 }

@@ -70,7 +70,7 @@ private func changes(_ transactions: [Transaction]) -> [Change] { transactions.f
         try box.client.done("SELECT INBOX")
         try box.client.done("STORE 2 +FLAGS (\\Flagged urgent)")
         var seen = try bench.recorded(box.source)
-        #expect(changes(seen).map(\.kinds) == [[.flags, .tags]] && notes(seen) == [.checkpoint])
+        #expect(changes(seen).map(\.kinds) == [[.flags, .tags]] && notes(seen) == [.sourceCheckpoint])
         #expect(changes(seen).first?.state.message?.keywords == [utf8("urgent")])
 
         // A move is one change of one item.

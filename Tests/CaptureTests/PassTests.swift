@@ -251,6 +251,86 @@ struct PassTests {
         }
     }
 
+    @Test("A move of which a watch has seen only one end is a move, whichever end that is")
+    func halves() throws {
+        for seen in ["INBOX", "Box"] {
+            let bench = try Bench()
+            let source = sampleSource()
+            try bench.pass(source)
+            let item = try bench.item("1")
+            source.change { $0["Box"].messages.append($0.take("1", from: "INBOX")) }
+            let capture = try AccountCapture(bench.vault, bench.account, source)
+            let before = try bench.vault.journal.head().transaction
+            var asked = 0
+            let report = try capture.pass(
+                .folders([utf8(seen)]), origin: .realtime, holdsBack: true,
+                meanwhile: {
+                    asked += 1
+                    return .folders([utf8("Box")])
+                })
+            let changes = try bench.transactions(after: before).flatMap(\.entry.changes)
+            #expect(changes.map(\.kinds) == [.moved] && changes.first?.item == item, "\(seen): \(changes)")
+            #expect(report.moved == 1 && report.created == 0 && report.deleted == 0 && report.held.isEmpty)
+            #expect(asked > 0 || seen == "Box")
+            #expect(try capture.pass(origin: .realtime, holdsBack: true).isEmpty)
+        }
+    }
+
+    @Test(
+        "A copy whose original goes within a window is a move; one whose original stays is another item, a window later"
+    )
+    func originals() throws {
+        for originalGoes in [true, false] {
+            let bench = try Bench()
+            let source = sampleSource()
+            try bench.pass(source)
+            let item = try bench.item("1")
+            source.change { $0["Box"].messages.append(.init("1c", "one", [.seen])) }
+            let capture = try AccountCapture(bench.vault, bench.account, source)
+            let box = PassScope.folders([utf8("Box")])
+            let first = try capture.pass(box, origin: .realtime, holdsBack: true)
+            #expect(first.isEmpty && first.held == [utf8("Box")])
+            if originalGoes { source.change { _ = $0.take("1", from: "INBOX") } }
+            let second = try capture.pass(box, origin: .realtime, holdsBack: true)
+            #expect(second.held.isEmpty && second.created == (originalGoes ? 0 : 1))
+            #expect(second.moved == (originalGoes ? 1 : 0))
+            #expect(try (bench.item("1c") == item) == originalGoes)
+            // A scan, which looks everywhere, holds nothing back.
+            source.change { $0["Box/Sub"].messages.append(.init("1d", "one")) }
+            #expect(try capture.pass(origin: .scan).created == 1)
+        }
+    }
+
+    @Test("A message that cannot be read and moves is the same item where names tell, and what is kept of it stays")
+    func unreadableMoves() throws {
+        for wasRead in [true, false] {
+            let bench = try Bench()
+            let source = MemorySource(hasUniqueNames: true) {
+                $0.add("INBOX", [.init("1", "one"), .init("2", "two")])
+                $0.add("Box")
+            }
+            if !wasRead { source.change { $0["INBOX"].messages[0].unreadable = 5 } }
+            try bench.pass(source)
+            let item = try some(try bench.item("1"))
+            source.change {
+                var message = $0.take("1", from: "INBOX")
+                message.unreadable = 5
+                $0["Box"].messages.append(message)
+            }
+            let changes = try bench.recorded(source).flatMap(\.entry.changes)
+            #expect(changes.map(\.item) == [item] && changes.map(\.kinds) == [.moved])
+            #expect((try bench.live()[item]?.message?.digest != nil) == wasRead)
+            // Moved back and readable: healed, and still the same.
+            source.change {
+                var message = $0.take("1", from: "Box")
+                message.unreadable = nil
+                $0["INBOX"].messages.append(message)
+            }
+            try bench.pass(source)
+            #expect(try bench.item("1") == item && bench.live()[item]?.message?.digest != nil)
+        }
+    }
+
     @Test("A pass over some folders leaves the others alone")
     func scope() throws {
         let bench = try Bench()

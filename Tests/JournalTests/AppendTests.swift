@@ -148,6 +148,37 @@ struct AppendTests {
         #expect(try checkedNames(journal) == ["next"])
     }
 
+    @Test("Groups of any size, small ones and those written by two threads, stand in both copies alike and in order")
+    func groups() throws {
+        let directory = try JournalDirectory(segmentBytes: 150_000)
+        var generator = SeededGenerator.announced()
+        var expected: [String] = []
+        for size in [255, 256, 511, 512, 513, 1_500, 1, 4_000] + (0..<4).map({ _ in generator.number(1..<1_200) }) {
+            // Sometimes by a journal that has just been opened, whose tail is looked at first.
+            let journal = try directory.open()
+            let names = (0..<size).map { "\(expected.count + $0)" }
+            let range = try journal.append(names.map { entry($0) })
+            #expect(range == UInt64(expected.count + 1)..<UInt64(expected.count + 1 + size))
+            expected += names
+        }
+        #expect(try directory.names() == expected)
+    }
+
+    @Test("A large group with a transaction that is too large is refused as a whole, and the next one is taken")
+    func tooLargeInGroup() throws {
+        let directory = try JournalDirectory()
+        let journal = try directory.open()
+        let state = MessageState(
+            folder: 1, content: .unreadable(0), internalDate: Timestamp(rawValue: 0),
+            sourceName: Array(repeating: 1, count: 64 << 20))
+        let large = JournalEntry(
+            account: AccountNumber(rawValue: 1), origin: .scan,
+            changes: [Change(ItemID(.message, 1), .created, ItemState(state))])
+        #expect(throws: JournalError.self) { try journal.append((0..<1_100).map { entry("\($0)") } + [large]) }
+        #expect(try journal.append([entry("next")]) == 1..<2)
+        #expect(try checkedNames(journal) == ["next"])
+    }
+
     @Test("A journal opened for reading takes nothing, and sees what another appends")
     func readOnly() throws {
         let directory = try JournalDirectory()

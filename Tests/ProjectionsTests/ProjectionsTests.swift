@@ -114,16 +114,41 @@ struct ProjectionsTests {
         for batch in [1, 7, 100, 100_000] {
             let scratch = Scratch("batch")
             if batch == 7 {
-                // Stopped in the middle, by an error.
+                // Stopped between two batches, and in the middle of one by a record that cannot be read.
                 struct Stop: Error {}
                 let stopped = try OpenProjections(scratch.path)
-                _ = try? stopped.follow(bench.journal, batch: 50) { if $0.rawValue > 150 { _ = $0 } }
+                #expect(throws: Stop.self) {
+                    try stopped.follow(bench.journal, batch: 50) { if $0.rawValue > 120 { throw Stop() } }
+                }
+                #expect(try stopped.position().rawValue == 150)
+                let found = try bench.journal.withRecord(TransactionID(rawValue: 170)) {
+                    $0.bytes.withUnsafeBytes { Array($0) }
+                }
+                let record = try #require(found)
+                let data = bench.scratch.appending("journal/lmdb/data.mdb")
+                let places = try offsets(of: record, in: data)
+                for place in places { Tree.flip(data, byte: place + record.count / 2, bit: 3) }
+                #expect(throws: JournalError.self) { try stopped.follow(bench.journal, batch: 50) }
+                for place in places { Tree.flip(data, byte: place + record.count / 2, bit: 3) }
+                #expect(try stopped.position().rawValue == 150)
             }
             let projections = try OpenProjections(scratch.path)
             #expect(try projections.follow(bench.journal, batch: batch).rawValue == 400)
             digests.insert(try projections.contentDigest())
         }
         #expect(digests.count == 1)
+    }
+
+    /// Where `needle` stands in a file, every time.
+    private func offsets(of needle: [UInt8], in file: FilePath) throws -> [Int] {
+        let bytes = Data(try #require(Tree.read(file)))
+        var (start, found): (Data.Index, [Int]) = (bytes.startIndex, [])
+        while let range = bytes.range(of: Data(needle), in: start..<bytes.endIndex) {
+            found.append(range.lowerBound)
+            start = range.upperBound
+        }
+        try #require(!found.isEmpty)
+        return found
     }
 
     @Test("A history is JSON that says every state, and each ends when the next begins")

@@ -133,4 +133,52 @@ struct ExactTests {
         #expect(
             left == [Digest(hashing: utf8("one").span.bytes), Digest(hashing: utf8("never captured").span.bytes)])
     }
+
+    @Test("Exact: a folder made since goes with its mail, is in the plan before, and undo makes it again")
+    func folders() throws {
+        let bench = try Bench()
+        bench.mail.deliver("", "1.a:2,S", "one")
+        let then = try bench.scan()
+        let expected = bench.content("Mail")
+        bench.mail.makeFolder(".Since")
+        bench.mail.makeFolder(".Since.Empty")
+        bench.mail.deliver(".Since", "2.b:2,S", "two")
+        Tree.write(bench.mail.directory(".Since").appending("dovecot-uidlist"), utf8("3 V1 N1\n"))
+        try bench.scan()
+        let after = bench.content("Mail")
+        var request = try bench.request(at: then, to: "Mail")
+        #expect(try bench.plan(request).count(.removeFolder) == 0)
+        request.isExact = true
+        let plan = try bench.plan(request)
+        #expect(plan.count(.removeFolder) == 2 && plan.count(.remove) == 1)
+        let report = try bench.restore(request)
+        #expect(report.foldersRemoved == 2 && report.unrestored.isEmpty)
+        #expect(bench.content("Mail").differences(from: expected) == [])
+        #expect(try bench.plan(request).steps.isEmpty)
+        try bench.scan()
+        let (_, undone) = try bench.undo(report.operation)
+        #expect(undone.restored == 1 && undone.unrestored.isEmpty)
+        #expect(bench.content("Mail").differences(from: after) == [])
+    }
+
+    @Test(
+        "Exact: a folder made since in which there is anything but mail stays, and is named",
+        arguments: ["notes.txt", "tmp/1.x", "cur/.hidden"])
+    func foreignFolders(name: String) throws {
+        let bench = try Bench()
+        bench.mail.deliver("", "1.a:2,S", "one")
+        let then = try bench.scan()
+        bench.mail.makeFolder(".Since")
+        bench.mail.deliver(".Since", "2.b:2,S", "two")
+        let foreign = Tree.path(Tree.bytes(of: bench.mail.directory(".Since")) + utf8("/" + name))
+        Tree.write(foreign, utf8("mine"))
+        try bench.scan()
+        var request = try bench.request(at: then, to: "Mail")
+        request.isExact = true
+        let report = try bench.restore(request)
+        #expect(report.removed == 1 && report.foldersRemoved == 0)
+        #expect(report.unrestored.map(\.cause) == [.refused], "\(report.unrestored)")
+        #expect(Tree.read(foreign) == utf8("mine"))
+        #expect(Tree.exists(bench.mail.directory(".Since").appending("cur")))
+    }
 }

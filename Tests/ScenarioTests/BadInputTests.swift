@@ -7,10 +7,10 @@ import Testing
 
 /// Disks that are full, directories that cannot be written or read, mailboxes that go away.
 struct BadInputTests {
-    private static let isRoot = geteuid() == 0
+    static let isRoot = geteuid() == 0
 
     /// Whether this process may mount: root, and the kernel agrees.
-    private static let canMount: Bool = {
+    static let canMount: Bool = {
         let scratch = Scratch("mount")
         guard isRoot, Tree.run("/bin/mount", ["-t", "tmpfs", "-o", "size=1m", "none", scratch.path.string]) == 0 else {
             return false
@@ -19,7 +19,7 @@ struct BadInputTests {
     }()
 
     /// A file system of its own, gone with the value.
-    private final class SmallDisk {
+    final class SmallDisk {
         let scratch = Scratch("disk")
         var path: FilePath { scratch.path }
 
@@ -128,7 +128,8 @@ struct BadInputTests {
                 let child = try ProgramChild(
                     vault: mail.program.vault, verb, output: mail.scratch.appending("child"))
                 if verb[0] == "watch" { #expect(child.says("ready")) }
-                usleep(UInt32(mail.generator.number(0..<120_000)))
+                TreeWatch([mail.program.vault])
+                    .wait(for: mail.generator.number(0..<12), orEndOf: child.ended, milliseconds: 120)
                 Tree.rename(mail.mail.path, to: away)
                 if verb[0] == "watch" {
                     #expect(child.says("failed"))
@@ -142,6 +143,42 @@ struct BadInputTests {
         }
         let log = try mail.program.run("log", "dump")
         #expect(!log.text.contains("\"change\":[\"deleted\"]"), "seed \(mail.generator.seed)")
+    }
+
+    @Test(
+        "Whatever became of a page of the projections, the journal still answers, no answer is another one, and a rebuild heals"
+    )
+    func damagedProjections() throws {
+        let mail = try LivingMaildir(SeededGenerator.announced("damaged projections"))
+        try mail.scanned("first")
+        let program = mail.program
+        let data = program.vault.appending("projections/data.mdb")
+        let truth = try program.run("replay", "anna", "--json").object["digest"] as? String
+        let listed = try program.run("ls", "anna", "--json")
+        #expect(listed.status == 0)
+        let whole = try #require(Tree.read(data))
+        for round in 0..<12 {
+            var damaged = whole
+            let page = mail.generator.number(2..<whole.count / 4_096) * 4_096
+            switch round % 3 {
+            case 0: damaged.replaceSubrange(page..<page + 4_096, with: Array(repeating: 0, count: 4_096))
+            case 1: damaged.replaceSubrange(page..<page + 4_096, with: mail.generator.bytes(4_096))
+            default:
+                let other = mail.generator.number(2..<whole.count / 4_096) * 4_096
+                damaged.replaceSubrange(page..<page + 4_096, with: whole[other..<other + 4_096])
+            }
+            Tree.write(data, damaged)
+            let comment: Comment = "round \(round), page \(page / 4_096), seed \(mail.generator.seed)"
+            #expect(try program.run("replay", "anna", "--json").object["digest"] as? String == truth, comment)
+            // The same, or an end that says so; never something else.
+            let answer = try program.run("ls", "anna", "--json")
+            if answer.status == 0 { #expect(answer.text == listed.text, comment) }
+            let check = try program.run("check")
+            #expect(check.status != 0 || damaged == whole || answer.text == listed.text, comment)
+            #expect(try program.run("rebuild").status == 0, comment)
+            #expect(try program.run("ls", "anna", "--json").text == listed.text, comment)
+            #expect(try program.run("rebuild", "--verify").status == 0, comment)
+        }
     }
 
     private static let setpriv = Tree.run("/bin/sh", ["-c", "command -v setpriv >/dev/null"]) == 0

@@ -131,6 +131,35 @@ struct CommandLineStatusTests {
         #expect(try made(named.run("--vault", option, "init", "--json")) == option)
     }
 
+    @Test("The configuration file says what flags say; what it has wrong is refused with its line")
+    func configuration() throws {
+        let scene = try CommandLineScene()
+        let config = scene.scratch.appending("config.yaml")
+        func run(_ text: String, _ arguments: String...) throws -> CommandLineProgram.Answer {
+            Tree.write(config, Array(text.utf8))
+            var program = scene.program
+            program.environment = ["YESTERMAIL_CONFIG": config.string]
+            return try program.run(arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : "--quiet")
+        }
+        let good = "# mine\n---\nvault: \"/v\" # there\ntimezone: Asia/Tokyo\ncolor: never\nwatch:\n  coalesce: 40\n"
+        let shown = try run(good, "config", "show", "--json").object
+        let settings = shown["settings"] as? [String: String] ?? [:]
+        #expect(settings == ["vault": "/v", "timezone": "Asia/Tokyo", "color": "never", "watch.coalesce": "40"])
+        #expect(try run(good, "config", "check").status == 0)
+        #expect(try run(good, "time", "2026-03-03 14:00").text.contains("+09:00"))
+        for (line, text) in [
+            (2, "vault: /v\nvalt: /w\n"), (1, "- vault\n"), (2, "\nvault: {a: b}\n"), (2, "watch:\n  colesce: 1\n"),
+            (1, "vault: /v\nvault: /w\n"), (1, "vault: [a]\n"), (2, "vault: 'a\n"), (1, "vault:/v\n"), (1, "vault:\n"),
+            (1, "coalesce: 3\n"),
+        ] {
+            let answer = try run(text, "config", "check")
+            #expect(answer.status == 2 && answer.error.contains("line \(line):"), "\(text): \(answer.error)")
+        }
+        for text in ["color: pink\n", "watch:\n  coalesce: soon\n", "timezone: Mars/Here\n"] {
+            #expect(try run(text, "config", "check").status == 2, "\(text)")
+        }
+    }
+
     @Test("A reader that goes away is no error")
     func closedPipe() throws {
         let scene = try CommandLineScene()

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Glibc
+internal import SystemPackage
 internal import TestKit
 internal import Testing
 
@@ -145,6 +146,83 @@ struct CommandLineTests {
         let ever = try program.run("find", "anna", "--ever", "contract", "--json").lines
         #expect(ever.first?["deleted"] as? Bool == true)
         #expect(try program.run("find", "anna", "frm:x").status == 2)
+    }
+
+    @Test(
+        "A message is found by its message ID: many at once, moved, deleted, edited, imported, with the index or without"
+    )
+    func messageIDs() throws {
+        func text(_ number: Int, _ more: String = "") -> String {
+            "Subject: \(number)\nMessage-ID:\n <id-\(number)@example.org>\n\(more)\n\(number)\n"
+        }
+        for number in 0..<150 { scene.maildir.deliver("", "id\(number).x:2,", text(number)) }
+        scene.maildir.deliver("", "twice.x:2,", text(7, "Message-Id: <other@example.org>\n"))
+        try program.run("scan")
+        try program.run("ls")
+        scene.maildir.move("", "id1.x:2,", to: ".Trash")
+        scene.maildir.remove("", "id2.x:2,")
+        Tree.write(scene.maildir.file("", "cur", "id3.x:2,"), Array(text(1_003).utf8))
+        try program.run("scan", "--deep")
+        let archive = scene.scratch.appending("one.eml")
+        Tree.write(archive, Array(text(4, "X: 1\n").utf8))
+        #expect(try program.run("import", "anna", archive.string, "--format", "eml").status == 0)
+        let index = program.vault.appending("headers")
+        for round in ["filled by the scan", "removed", "damaged", "of another journal"] {
+            switch round {
+            case "removed": Tree.remove(index)
+            case "damaged": Tree.write(index.appending("data.mdb"), Array(repeating: 0x42, count: 8_192))
+            case "of another journal":
+                let other = try CommandLineScene()
+                for number in 0..<150 { other.maildir.deliver("", "a\(number)", "Message-ID: <\(number)>\n\n") }
+                try other.program.run("scan")
+                #expect(try other.program.run("show", "anna", "<5>").status == 0)
+                Tree.remove(index)
+                Tree.copy(other.program.vault.appending("headers"), to: index)
+            default: #expect(Tree.exists(index))
+            }
+            func found(_ id: String, _ more: String...) throws -> [String] {
+                let arguments = ["find", "anna", id, "--json"] + more
+                let child = try ProgramChild(
+                    vault: program.vault, arguments, output: scene.scratch.appending("found"))
+                let status = child.wait()
+                #expect(status == (child.lines.isEmpty ? 4 : 0), "\(round): \(arguments)")
+                return try child.lines.map { line in
+                    let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                    return object?["subject"] as? String ?? "?"
+                }
+            }
+            #expect(try found("<id-0@example.org>") == ["0"], "\(round)")
+            #expect(try found("<id-7@example.org>") == ["7", "7"], "\(round)")
+            #expect(try found("message-id:other@example.org") == ["7"], "\(round)")
+            #expect(try found("<id-1@example.org>", "--at", "last") == ["1"], "\(round)")
+            #expect(try found("<id-2@example.org>") == [], "\(round)")
+            #expect(try found("<id-2@example.org>", "--ever") == ["2"], "\(round)")
+            #expect(try found("<id-3@example.org>") == [], "\(round)")
+            #expect(try found("<id-3@example.org>", "--ever") == ["3"], "\(round)")
+            #expect(try found("<id-1003@example.org>") == ["1003"], "\(round)")
+            #expect(try found("<id-4@example.org>") == ["4", "4"], "\(round)")
+            #expect(try found("<nobody@example.org>") == [], "\(round)")
+            let shown = try program.run("show", "anna", "<id-149@example.org>", "--json")
+            #expect(shown.status == 0 && shown.text.contains("id-149"), "\(round): \(shown.error)")
+        }
+    }
+
+    @Test("find names the messages it could not read, and ends with 3")
+    func unreadable() throws {
+        scene.maildir.deliver("", "3.c:2,", (0..<900).map { "\($0 &* 2_654_435_761) " }.joined())
+        try program.run("scan")
+        let packs = program.vault.appending("blobs/packs")
+        let pack = Tree.child(packs, try #require(Tree.names(packs).last))
+        Tree.flip(pack, byte: try #require(Tree.read(pack)?.lastIndex { $0 != 0 }) - 400, bit: 1)
+        for query in ["contract", "nothing", "body:signed"] {
+            let answer = try program.run("find", "anna", query)
+            #expect(answer.status == 3 && answer.error.contains("m3"), "\(query): \(answer.error)")
+            #expect(answer.text.contains("Contract") == (query != "nothing"), "\(query)")
+        }
+        let json = try program.run("find", "anna", "contract", "--json", "--quiet")
+        #expect(json.status == 3 && json.error == "{\"unreadable\":[\"m3\"]}\n", "\(json.error)")
+        // What needs no bytes is answered whole.
+        #expect(try program.run("find", "anna", "larger:1").status == 0)
     }
 
     @Test("--follow goes on until it is interrupted, and then ends with 130 or 143")

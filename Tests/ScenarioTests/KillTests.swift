@@ -24,16 +24,14 @@ struct KillTests {
             switch verb {
             case "scan":
                 mail.change(30)
-                let child = try mail.start("scan", "--json")
-                mail.killAtRandom(child)
+                try mail.killed("scan", "--json")
                 try mail.scanned(comment)
             case "watch":
-                let child = try mail.start("watch", "--json")
-                if mail.generator.chance(70) {
+                let child = try mail.killed("watch", "--json") { child in
+                    guard mail.generator.chance(70) else { return }
                     #expect(child.says("ready"), comment)
                     for _ in 0..<mail.generator.number(1..<6) { mail.change(5) }
                 }
-                mail.killAtRandom(child)
                 let told = try child.lines.compactMap { line in
                     (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["last_txid"] as? UInt64
                 }
@@ -42,16 +40,14 @@ struct KillTests {
             case "rebuild":
                 mail.change(5)
                 try mail.scanned(comment)
-                let child = try mail.start("rebuild")
-                mail.killAtRandom(child)
+                try mail.killed("rebuild")
                 #expect(try mail.program.run("rebuild", "--verify").status == 0, comment)
             default:
                 mail.change(25)
                 try mail.scanned(comment)
                 Tree.remove(mail.out)
                 for _ in 0..<mail.generator.number(1..<3) {
-                    let child = try mail.start("restore", "account", "anna", "--to", "maildir:\(mail.out)", "--json")
-                    mail.killAtRandom(child)
+                    try mail.killed("restore", "account", "anna", "--to", "maildir:\(mail.out)", "--json")
                 }
                 let answer = try mail.program.run("restore", "account", "anna", "--to", "maildir:\(mail.out)", "--json")
                 #expect(answer.status == 0, "\(comment): \(answer.error)")
@@ -95,11 +91,21 @@ final class LivingMaildir {
         try ProgramChild(vault: program.vault, arguments, output: scratch.appending("child"))
     }
 
-    /// Lets it run for up to as long as such a command takes, then kills it.
-    func killAtRandom(_ child: ProgramChild) {
-        usleep(UInt32(generator.number(0..<generator.element([20_000, 80_000, 300_000]))))
+    /// Runs the program until it has written to the vault or to the target of a restore some number of times, anything
+    /// from not at all to the whole way (or has nothing to do for a moment), then kills it. `before` is done first while it
+    /// runs.
+    @discardableResult
+    func killed(
+        _ arguments: String..., before: (ProgramChild) throws -> Void = { _ in }
+    ) throws -> ProgramChild {
+        let child = try ProgramChild(vault: program.vault, arguments, output: scratch.appending("child"))
+        try before(child)
+        let watch = TreeWatch([program.vault, scratch.path])
+        watch.wait(
+            for: generator.number(0..<generator.element([4, 30, 400])), orEndOf: child.ended, milliseconds: 250)
         child.signal(SIGKILL)
         child.wait()
+        return child
     }
 
     /// Some deliveries, moves, flags, and removals.

@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import Journal
 import Projections
+import Synthesis
 import SystemPackage
 import TestKit
 import Testing
@@ -52,6 +53,13 @@ struct SemanticsTests {
         let id = try #require(states.last?["txid"] as? Int)
         #expect(try scene.program.run("show", "anna", item, "--at", "@\(id)", "--json").text.contains("Flagged"))
         #expect(try !scene.program.run("show", "anna", item, "--at", "@\(id - 1)", "--json").text.contains("Flagged"))
+        // And for a restore: at the moment it begins, at which the one before ends, and just before that.
+        for (time, flags) in [(start, "FS"), ("@\(id - 1)", "S")] {
+            let out = scene.scratch.appending("out-\(flags)")
+            let answer = try scene.program.run("restore", "account", "anna", "--at", time, "--to", "maildir:\(out)")
+            #expect(answer.status == 0, "\(answer.error)")
+            #expect(Tree.names(out.appending("cur")).contains(Array("1.a:2,\(flags)".utf8)), "\(time)")
+        }
     }
 
     @Test("Two changes of flags inside the coalescing window are one state, and nothing earlier is overwritten")
@@ -89,6 +97,46 @@ struct SemanticsTests {
         let report = try scene.program.run("scan", "--json").object
         #expect(report["moved"] as? Int == 1 && report["folders_changed"] as? Int == 1)
         #expect(blobs() == before)
+    }
+
+    @Test("The same message in three mailboxes is kept once, and each of them has an item of its own")
+    func threeMailboxes() throws {
+        let scene = try CommandLineScene()
+        let text = (0..<400).map { "\($0 &* 2_654_435_761) " }.joined()
+        func size() -> Int {
+            let packs = scene.program.vault.appending("blobs/packs")
+            return Tree.names(packs).reduce(0) { $0 + (Tree.read(Tree.child(packs, $1))?.lastIndex { $0 != 0 } ?? 0) }
+        }
+        scene.maildir.deliver("", "9.x:2,", text)
+        try scene.program.run("scan")
+        let once = size()
+        for name in ["ben", "carla"] {
+            let mail = MaildirFixture(scene.scratch.appending(name))
+            mail.deliver("", "\(name):2,", text)
+            try scene.program.run("account", "add", "\(name)@example.org", "--source", "maildir:\(mail.path)")
+        }
+        #expect(try scene.program.run("scan").status == 0)
+        #expect(size() == once)
+        for name in ["anna", "ben", "carla"] {
+            let digest = "digest:\(Digest(hashing: Array(text.utf8).span.bytes).hex)"
+            #expect(try scene.program.run("find", name, digest, "--json").lines.count == 1, "\(name)")
+        }
+    }
+
+    @Test("A disabled account is left out of scans, can be restored meanwhile, and loses but the gap")
+    func optedOut() throws {
+        let scene = try CommandLineScene()
+        try scene.program.run("account", "disable", "anna")
+        scene.maildir.deliver("", "3.c:2,", "third")
+        scene.maildir.remove("", "2.b:2,")
+        try scene.program.run("scan")
+        let out = "maildir:\(scene.scratch.appending("out"))"
+        let restored = try scene.program.run("restore", "account", "anna", "--to", out, "--json")
+        #expect(try restored.object["restored"] as? Int == 2)
+        try scene.program.run("account", "enable", "anna")
+        let report = try scene.program.run("scan", "--json").object
+        #expect(report["created"] as? Int == 1 && report["deleted"] as? Int == 1)
+        #expect(try scene.program.run("gaps", "anna", "--json").text.contains("from"))
     }
 
     @Test("What vanished is deleted by a scan; a scan that is aborted deletes nothing, and the gap goes on")
@@ -133,6 +181,105 @@ struct SemanticsTests {
         #expect(try report.status == 0 && report.object["deleted"] as? Int == 0)
         #expect(try report.object["created"] as? Int == 0)
         #expect(try scene.program.run("check").status == 0)
+    }
+
+    @Test(
+        "Undelete: both ends included, marked, without the flag Deleted; where it was before the trash, or in the trash; under the folder's old name"
+    )
+    func undelete() throws {
+        let scene = try CommandLineScene()
+        let mail = scene.maildir
+        mail.makeFolder(".Old")
+        for (folder, name) in [("", "3.c:2,S"), (".Old", "4.d:2,S"), (".Trash", "5.e:2,S"), ("", "6.f:2,S")] {
+            mail.deliver(folder, name, "Subject: \(name)\n\n\(name)")
+        }
+        mail.move("", "1.a:2,S", to: nil, "1.a:2,ST")
+        try scene.program.run("scan")
+        var ids: [Int] = []
+        func scanned(_ change: () -> Void) throws {
+            change()
+            let first = try scene.program.run("scan", "--json").object["first_txid"] as? Int
+            ids.append(try #require(first))
+        }
+        // The first end, the trash by the way of INBOX, the trash alone, a folder renamed later, and the last end.
+        try scanned { mail.remove("", "1.a:2,ST") }
+        try scanned { mail.move("", "3.c:2,S", to: ".Trash", "3.c:2,S") }
+        try scanned { for name in ["3.c:2,S", "5.e:2,S"] { mail.remove(".Trash", name) } }
+        try scanned { mail.remove(".Old", "4.d:2,S") }
+        try scanned { mail.renameFolder(".Old", to: ".New") }
+        try scanned { mail.remove("", "2.b:2,") }
+        let last = try #require(ids.last)
+        // Behind the last end.
+        try scanned { mail.remove("", "6.f:2,S") }
+        let out = scene.scratch.appending("out")
+        let answer = try scene.program.run(
+            "restore", "undelete", "anna", "--from", "@\(ids[0])", "--to", "@\(last)", "--target", "maildir:\(out)",
+            "--json")
+        #expect(try answer.status == 0 && answer.object["restored"] as? Int == 5, "\(answer.text)\(answer.error)")
+        let found = MailboxContent(readingMaildir: out.string).messages
+        #expect(found.map(\.folder.description).sorted() == ["INBOX", "INBOX", "INBOX", "Old", "Trash"], "\(found)")
+        for message in found {
+            #expect(message.keywords.contains { $0.starts(with: Array("undelete_".utf8)) })
+            #expect(!message.flags.letters.contains(UInt8(ascii: "T")))
+        }
+    }
+
+    @Test("Mail of a folder nobody knows is restored into unknown_NN")
+    func unknownFolder() throws {
+        let scene = try CommandLineScene()
+        do {
+            let vault = try OpenVault(scene.program.vault)
+            let account = try vault.account("anna")
+            let head = try vault.journal.head().transaction
+            let known = try vault.projections().pointer(account.number, ItemID(.message, 1), asOf: head)
+            let pointer = try #require(known)
+            let found = try vault.journal.state(ItemID(.message, 1), at: pointer).state.message
+            var state = try #require(found)
+            state.folder = 77
+            for (kinds, isDeleted) in [(ChangeKinds.created, false), (.deleted, true)] {
+                let change = Change(ItemID(.message, 50), kinds, ItemState(state, isDeleted: isDeleted))
+                try vault.commit([JournalEntry(account: account.number, origin: .scan, changes: [change])])
+            }
+        }
+        let out = scene.scratch.appending("out")
+        let answer = try scene.program.run(
+            "restore", "undelete", "anna", "--from", "first", "--target", "maildir:\(out)", "--json")
+        #expect(try answer.status == 0 && answer.object["restored"] as? Int == 1, "\(answer.text)\(answer.error)")
+        #expect(MailboxContent(readingMaildir: out.string).messages.map(\.folder.description) == ["unknown_77"])
+        #expect(try scene.program.run("check").status == 0)
+    }
+
+    @Test("Another's vault is not made one's own, and one that is only looked at, or planned from, is not written")
+    func foreignVault() throws {
+        let scene = try CommandLineScene()
+        #expect(try scene.program.run("init").status == 6)
+        #expect(try scene.program.run("ls", "anna").status == 0)
+        let item = try scene.item("Contract")
+        /// Names, sizes, bytes and times, without the tables in which LMDB counts its readers.
+        func tree(_ path: FilePath) -> [String] {
+            Tree.names(path).flatMap { name -> [String] in
+                let child = Tree.child(path, name)
+                if name == Array("lock.mdb".utf8) { return [] }
+                var found = stat()
+                _ = child.withPlatformString { lstat($0, &found) }
+                let bytes = Tree.read(child).map { Digest(hashing: $0.span.bytes).hex } ?? "directory"
+                return ["\(child) \(found.st_mtim.tv_sec).\(found.st_mtim.tv_nsec) \(bytes)"] + tree(child)
+            }
+        }
+        let before = tree(scene.program.vault)
+        let out = "maildir:\(scene.scratch.appending("out"))"
+        for arguments in [
+            ["ls", "anna:INBOX"], ["show", "anna", item], ["cat", "anna", item], ["history", "anna", item],
+            ["find", "anna", "contract"], ["log", "anna"], ["log", "dump"], ["stats"], ["gaps"],
+            ["replay", "anna", "--verify"], ["diff", "anna", "--from", "first", "--to", "first"],
+            ["restore", "account", "anna", "--to", out, "--dry-run"],
+        ] {
+            let child = try ProgramChild(
+                vault: scene.program.vault, arguments, output: scene.scratch.appending("answer"))
+            #expect(child.wait() == 0, "\(arguments)")
+            #expect(tree(scene.program.vault) == before, "\(arguments)")
+        }
+        #expect(!Tree.exists(scene.scratch.appending("out")))
     }
 
     @Test("Restored as of after a mass deletion an account is empty, with a warning; just before, everything is there")
@@ -244,6 +391,65 @@ struct SemanticsTests {
         #expect(Tree.names(other) == [Array("letter.txt".utf8)])
     }
 
+    /// Makes a file system that does not tell upper from lower case and mounts it: with what this machine has.
+    private enum CaselessDisk: String, CaseIterable {
+        case vfat, ext4, ntfs
+
+        func mount(_ image: FilePath, at path: FilePath) -> Bool {
+            func run(_ command: String) -> Bool {
+                Tree.run("/bin/sh", ["-c", "exec >/dev/null 2>&1; \(command)", "sh", image.string, path.string]) == 0
+            }
+            Tree.remove(image)
+            guard run("truncate -s 64M \"$1\"") else { return false }
+            switch self {
+            case .vfat: return run("mkfs.vfat \"$1\" && mount -o loop \"$1\" \"$2\"")
+            case .ext4:
+                return run(
+                    "mkfs.ext4 -q -O casefold \"$1\" && mount -o loop \"$1\" \"$2\" && rmdir \"$2/lost+found\" && chattr +F \"$2\""
+                )
+            case .ntfs: return run("mkntfs -F -Q -q \"$1\" && lowntfs-3g -o ignore_case \"$1\" \"$2\"")
+            }
+        }
+
+        static func unmount(_ path: FilePath) { Tree.run("/bin/umount", ["-l", path.string]) }
+
+        /// The first that can be had.
+        static let available: CaselessDisk? = {
+            guard BadInputTests.isRoot else { return nil }
+            let scratch = Scratch("caseless")
+            let place = scratch.appending("disk")
+            Tree.makeDirectory(place)
+            return allCases.first { disk in
+                defer { unmount(place) }
+                guard disk.mount(scratch.appending("image"), at: place) else { return false }
+                Tree.write(place.appending("Upper"), [1])
+                return Tree.exists(place.appending("upper"))
+            }
+        }()
+    }
+
+    @Test(
+        "A file system that does not tell upper from lower case is refused for a vault, and nothing is left on it",
+        .enabled(
+            if: CaselessDisk.available != nil,
+            "no file system without case can be mounted: needs root, and vfat, ext4 with casefold or ntfs-3g"))
+    func caseless() throws {
+        let disk = try #require(CaselessDisk.available)
+        let scratch = Scratch("caseless")
+        let place = scratch.appending("disk")
+        Tree.makeDirectory(place)
+        #expect(disk.mount(scratch.appending("image"), at: place))
+        defer { CaselessDisk.unmount(place) }
+        let before = Tree.names(place)
+        for path in [place, place.appending("vault")] {
+            let answer = try CommandLineProgram(vault: path).run("init", "--json")
+            #expect(answer.status == 1, "\(disk): \(answer.error)")
+            #expect(try answer.failure["code"] as? String == "vault.unsuitable_file_system")
+            #expect(try (answer.failure["message"] as? String)?.contains("upper from lower case") == true)
+        }
+        #expect(Tree.names(place) == before, "\(disk)")
+    }
+
     private static let canRead = Tree.run("/bin/sh", ["-c", "command -v python3 && command -v zstd"]) == 0
 
     @Test(
@@ -263,7 +469,8 @@ struct SemanticsTests {
             let acknowledged = try mail.journal()
             mail.change(300)
             let child = try mail.start("scan")
-            usleep(UInt32(mail.generator.number(5_000..<150_000)))
+            TreeWatch([mail.program.vault])
+                .wait(for: mail.generator.number(0..<60), orEndOf: child.ended, milliseconds: 150)
             let copy = mail.scratch.appending("copy-\(round)")
             // Segments first: what they name must be in the packs, which are copied after.
             let script = """

@@ -100,7 +100,10 @@ public final class MemorySource: Source {
 
     private let contents: Mutex<Contents>
 
-    public init(_ build: (inout Contents) -> Void) {
+    public let hasUniqueNames: Bool
+
+    public init(hasUniqueNames: Bool = false, _ build: (inout Contents) -> Void) {
+        self.hasUniqueNames = hasUniqueNames
         var contents = Contents()
         build(&contents)
         self.contents = Mutex(contents)

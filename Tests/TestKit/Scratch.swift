@@ -30,7 +30,7 @@ public enum Tree {
     }
 
     /// A real directory, not a link to one.
-    private static func isDirectory(_ path: FilePath) -> Bool {
+    static func isDirectory(_ path: FilePath) -> Bool {
         var found = stat()
         return path.withPlatformString { lstat($0, &found) } == 0 && found.st_mode & S_IFMT == S_IFDIR
     }

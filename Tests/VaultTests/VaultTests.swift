@@ -194,27 +194,6 @@ struct VaultTests {
         #expect(!Tree.exists(path.appending("projections.new")) && !Tree.exists(path.appending("projections.verify")))
     }
 
-    @Test("Whatever the newest page of the projections became, opening ends with the same content or an error")
-    func randomDamage() async throws {
-        // In another process: LMDB may die of a page that points anywhere.
-        let scratch = Scratch("vault")
-        let path = scratch.appending("vault")
-        let digest = try filledVault(path, 60)
-        var generator = SeededGenerator.announced()
-        let data = path.appending("projections/data.mdb")
-        for _ in 0..<3 {
-            let whole = try #require(Tree.read(data))
-            var damaged = whole
-            let page = generator.number(2..<whole.count / 4_096) * 4_096
-            damaged.replaceSubrange(page..<page + 4_096, with: Array(repeating: 0, count: 4_096))
-            Tree.write(data, damaged)
-            let opened = try? OpenVault(path, readOnly: true).journal.head()
-            #expect(opened != nil, "the journal does not depend on the projections")
-            Tree.remove(data)
-            #expect(try OpenVault(path).projections().contentDigest() == digest)
-        }
-    }
-
     @Test("A vault that cannot be written opens for reading, and for nothing else")
     func readOnly() async throws {
         let scratch = Scratch("vault")

@@ -27,18 +27,13 @@ struct Comparison {
 
     private static func make(_ name: String, work: String, home: String) -> (any BackupTool)? {
         switch name {
-        case "yestermail": Yestermail(work: work, home: home, binary: yestermail)
+        case "yestermail": Yestermail(work: work, home: home, binary: Yestermail.builtBinary)
         case "restic": Restic(work: work, home: home)
         case "borg": Borg(work: work, home: home)
         case "tar": TarZstd(work: work, home: home)
         default: nil
         }
     }
-
-    private static let yestermail: String = {
-        if let named = getenv("YESTERMAIL") { return String(cString: named) }
-        return String(Shell.ownPath.dropLast("yestermail-bench".count)) + "yestermail"
-    }()
 
     /// One round: every tool from nothing to its check, each step for all tools before the next, in an order that
     /// begins with another tool each round. The Maildir goes on from where the round before left it.
@@ -157,16 +152,18 @@ struct Comparison {
     /// A table for each subject.
     func tables() -> [Table] {
         let names = tools.compactMap { Self.make($0, work: "", home: "")?.name }
+        let cores = Double(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var tables: [Table] = []
         for subject in subjects where subject != .size {
             var table = Table(
-                subject.title, ["tool", "wall s", "MB/s", "CPU s", "peak RSS MB", "times yestermail's wall"])
+                subject.title,
+                ["tool", "wall s", "MB/s", "CPU s", "CPU s / cores / wall", "peak RSS MB", "times yestermail's wall"])
             let own = results[subject]?["yestermail"] ?? [:]
             for name in names {
                 let byRound = (results[subject]?[name] ?? [:]).sorted { $0.key < $1.key }
                 let runs = byRound.map(\.value)
                 guard let wall = Figure.median(runs.map(\.wall)) else {
-                    table.add([name, "-", "-", "-", "-", "-"])
+                    table.add([name, "-", "-", "-", "-", "-", "-"])
                     continue
                 }
                 let ratios = byRound.compactMap { round, run in own[round].map { run.wall / $0.wall } }
@@ -174,6 +171,7 @@ struct Comparison {
                     name, Figure.spread(runs.map(\.wall)),
                     subject == .one ? "-" : Figure.short(Double(bytes) / 1e6 / wall),
                     Figure.short(Figure.median(runs.map(\.processor)) ?? 0),
+                    Figure.short(Figure.median(runs.map { $0.processor / cores / $0.wall }) ?? 0),
                     Figure.fixed((Figure.median(runs.map { Double($0.memory) }) ?? 0) / 1e6, 0), Figure.spread(ratios),
                 ])
             }

@@ -1,4 +1,5 @@
 internal import Events
+import Glibc
 
 /// A program that backs up a Maildir. Everything it keeps is below `home`; the source is the directory `w` in `work`.
 protocol BackupTool {
@@ -113,6 +114,11 @@ struct Yestermail: BackupTool {
     let name = "yestermail"
     let work, home, binary: String
     private let account = "bench@example.org"
+    /// The one that is named in `YESTERMAIL`, else that of this tree.
+    static let builtBinary: String = {
+        if let named = getenv("YESTERMAIL") { return String(cString: named) }
+        return String(Shell.ownPath.dropLast("yestermail-bench".count)) + "yestermail"
+    }()
     var repository: String { home + "/vault" }
 
     func missing() -> String? {

@@ -87,10 +87,21 @@ public final class IMAPSource: Source {
         idle.withLock { $0.append(Parked(session: session)) }
     }
 
+    /// A pass begins with one connection: what the one before read with several is over.
+    private func closeSpares() {
+        let spares = idle.withLock { parked -> [Parked] in
+            guard parked.count > 1 else { return [] }
+            defer { parked.removeFirst(parked.count - 1) }
+            return Array(parked.dropLast())
+        }
+        for spare in spares { spare.session.close() }
+    }
+
     // MARK: Folders
 
     public func folders() throws -> [SourceFolder] {
-        try withSession { session in
+        closeSpares()
+        return try withSession { session in
             // Of the mailbox that is open a server says what this connection has seen of it, not what it is.
             try session.unselect()
             let listing = IMAPFolders(session: session)

@@ -2,7 +2,9 @@ internal import ArgumentParser
 internal import Connectors
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
+internal import LMDB
 internal import Presentation
 internal import Projections
 internal import SystemPackage
@@ -21,9 +23,12 @@ extension Verb {
         do {
             try run(context)
         } catch {
+            if CommandContext.isDamage(error) { Relaunch.afterDamage() }
             // What was found before it failed is passed on first.
             if !(error is OutputClosed) { try context.output.flush() }
-            throw error
+            guard let trouble = try StorageTrouble(error, vault: VaultPlace(global).directory) else { throw error }
+            if trouble.isSuspicious { Relaunch.markSuspect() }
+            throw trouble.failure
         }
         try context.output.flush()
     }
@@ -32,6 +37,7 @@ extension Verb {
 /// What every verb has at hand: the options, the clock, the zone, where to write, and the vault.
 final class CommandContext {
     let options: GlobalOptions
+    let configuration: Configuration
     let output = Output()
     let style: Style
     /// The one instant this run calls now.
@@ -42,9 +48,12 @@ final class CommandContext {
 
     init(_ options: GlobalOptions) throws {
         self.options = options
-        style = Style(options.color, isTerminal: output.isTerminal)
+        configuration = try Configuration(options)
+        try configuration.check()
+        let color = options.color ?? configuration.values[.color].flatMap { GlobalOptions.ColorMode(rawValue: $0) }
+        style = Style(color ?? .auto, isTerminal: output.isTerminal)
         now = WallClock.system.now()
-        if let name = options.timezone {
+        if let name = options.timezone ?? configuration.values[.timezone] {
             // What is no offset either is refused below, with a word on what is expected.
             let phrase = try? TimeExpression.parse("2000-01-01 12:00 \(name)", role: .at, now: now, zone: .utc)
             if let zone = ZoneDatabase.system.zone(named: name) {
@@ -66,7 +75,18 @@ final class CommandContext {
     enum Access { case reading, writing }
 
     func vault(_ access: Access = .reading) throws -> OpenVault {
-        try OpenVault(VaultPlace(options).directory, readOnly: access == .reading)
+        let directory = try VaultPlace(options).directory
+        Relaunch.arm(vault: directory.string, mayBeginAnew: access == .reading)
+        return try OpenVault(directory, readOnly: access == .reading)
+    }
+
+    /// Whether a file of the vault, not what a person asked for, is the reason.
+    static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case is ProjectionsUnusable, is HeaderIndexUnusable, is DecodingFailure, JournalError.damaged: true
+        case let error as LMDBError: error.isDamage
+        default: false
+        }
     }
 
     /// The projections, caught up; a long way shows its progress.

@@ -23,8 +23,8 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: [.long, .customShort("v")], help: "Say more.")
     var verbose = false
 
-    @Option(help: ArgumentHelp("Colours: auto, always or never. NO_COLOR is heeded.", valueName: "when"))
-    var color: ColorMode = .auto
+    @Option(help: ArgumentHelp("Colours: auto (the default), always or never. NO_COLOR is heeded.", valueName: "when"))
+    var color: ColorMode?
 
     @Option(
         help: ArgumentHelp("The time zone times are read and printed in. Default: the system's.", valueName: "zone"))

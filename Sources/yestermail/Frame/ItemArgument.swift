@@ -1,5 +1,7 @@
 internal import Events
+internal import Headers
 internal import Journal
+internal import LMDB
 internal import MIME
 internal import Presentation
 internal import Projections
@@ -16,7 +18,7 @@ extension AccountView {
         }
         let wanted = Array(text.utf8)
         let reading = MessageReading(vault)
-        let pointers = try pointers { $0.item.kind == .message }
+        let pointers = try pointers(mayCarry: wanted, reading)
         var (live, deleted): ([ItemID], [ItemID]) = ([], [])
         try inBlocks(pointers) { states in
             let headers = try reading.headers(of: states.map(\.state.message))
@@ -29,6 +31,31 @@ extension AccountView {
             throw Failure(.notFound, "no message of \(account.state.address) carries \(TerminalText.safe(text))")
         }
         return found
+    }
+
+    /// The messages as of the view's moment that may carry a message ID: by the header index, or all where there is none
+    /// and none can be made.
+    func pointers(mayCarry id: [UInt8], _ reading: MessageReading) throws -> [ItemPointer] {
+        let items: [ItemID]
+        do {
+            guard let found = try indexed(id, reading) else { return try pointers { $0.item.kind == .message } }
+            items = found
+        } catch {
+            // Whatever is wrong with the index, it is begun anew; what is wrong with the journal is told then.
+            guard error is HeaderIndexUnusable || error is DecodingFailure || (error as? LMDBError)?.isDamage == true
+            else { throw error }
+            try vault.removeHeaderIndex()
+            items = try indexed(id, reading) ?? []
+        }
+        return try items.compactMap { item in
+            try projections.pointer(account.number, item, asOf: point.transaction).map { ItemPointer(item, $0) }
+        }
+    }
+
+    private func indexed(_ id: [UInt8], _ reading: MessageReading) throws -> [ItemID]? {
+        guard let index = try vault.headerIndex() else { return nil }
+        try reading.bringUp(index, vault.journal)
+        return try index.items(account.number, carrying: MessageIDHash(id))
     }
 
     /// The states at `pointers`, so many at a time that they fit into memory.

@@ -1,5 +1,7 @@
 internal import Blobs
 internal import Events
+internal import Headers
+internal import Journal
 internal import MIME
 internal import Vault
 
@@ -46,6 +48,18 @@ final class MessageReading {
 
     /// The raw bytes, verified, piece by piece.
     func stream(_ digest: Digest, _ sink: (RawSpan) throws -> Void) throws { try reader.stream(digest, sink) }
+
+    /// Lets the header index follow the journal; what nobody noted is read.
+    func bringUp(_ index: OpenHeaderIndex, _ journal: OpenJournal) throws {
+        try index.follow(journal) { unknown in
+            try readingOrder(unknown.map(\.digest)).compactMap { position in
+                let (digest, size) = unknown[position]
+                // What cannot be read is kept as such by the index, and asked for again at every look-up.
+                guard let headers = try? headers(digest, size: size) else { return nil }
+                return (digest, headers.messageIDs.map { MessageIDHash($0) })
+            }
+        }
+    }
 
     /// The order in which to read messages so that each frame is decoded once: positions in `digests`.
     func readingOrder(_ digests: [Digest?]) throws -> [Int] {

@@ -50,6 +50,7 @@ final class Output {
     }
 
     private static func put(_ bytes: RawSpan) throws {
+        Relaunch.spoken()
         var code: Int32 = 0
         bytes.withUnsafeBytes { bytes in
             var done = 0

@@ -1,5 +1,6 @@
 internal import Blobs
 internal import Events
+internal import Glibc
 internal import Journal
 internal import Presentation
 internal import Projections
@@ -7,7 +8,7 @@ internal import Vault
 
 /// Something that is not as it must be, and whom it concerns.
 struct CheckFinding {
-    enum Part: String { case journal, blobs, projections }
+    enum Part: String { case vault, journal, blobs, projections }
 
     var part: Part
     var file: String
@@ -16,6 +17,8 @@ struct CheckFinding {
     var account: String?
     var item: ItemID?
     var problem: String
+    /// What an earlier repair wrote down of it, when it is lost for good.
+    var loss: String?
 
     var text: String {
         var wherever = file
@@ -56,6 +59,13 @@ final class VaultCheck {
     /// Who names a blob first.
     private var wanted: [Digest: Wanted] = [:]
     private var blobsRead = 0
+    /// What is lost for good and has been said before.
+    private(set) var knownLosses: [CheckFinding] = []
+    /// The digests of blobs whose bytes are nowhere.
+    private(set) var missing: Set<Digest> = []
+    private var memory: CheckMemory
+    private let before: CheckMemory
+    private var pace: Pace
     private var projectionsCompared = false
 
     private struct Wanted {
@@ -65,30 +75,68 @@ final class VaultCheck {
         var size: UInt64
     }
 
-    init(_ vault: OpenVault, _ context: CommandContext) { (self.vault, self.context) = (vault, context) }
-
-    func run(readData: CheckCommand.Percentage?) throws {
-        try checkJournal()
-        try collect()
-        try checkBlobs(readData)
-        try checkProjections()
+    init(_ vault: OpenVault, _ context: CommandContext) throws {
+        (self.vault, self.context) = (vault, context)
+        before = CheckMemory(vault)
+        memory = before
+        pace = Pace(isShared: try vault.hasOtherWriters())
     }
 
-    private func checkJournal() throws {
+    /// Without `extent`, what has changed since the last check; with it all of the journal and that much of the blobs.
+    func run(_ extent: CheckCommand.Percentage?, seed: UInt64) throws {
+        if try !vault.isHeaderSound() {
+            findings.append(CheckFinding(part: .vault, file: "FORMAT", problem: "it is not what was written"))
+        }
+        try checkJournal(isWhole: extent != nil)
+        try collect()
+        try checkBlobs(extent, seed)
+        try checkProjections(isWhole: extent != nil)
+        let known = try vault.knownLosses()
+        knownLosses = findings.filter { $0.loss.map(known.contains) ?? false }
+        findings.removeAll { $0.loss.map(known.contains) ?? false }
+        // What was not sound is looked at again the next time.
+        if !findings.contains(where: { $0.part == .journal }) {
+            let head = try vault.journal.withRecord(TransactionID(rawValue: transactions)) { $0.leafHash }
+            if let head { memory.journal = (TransactionID(rawValue: transactions), head, context.now) }
+        } else {
+            memory.journal = nil
+        }
+        if findings.contains(where: { $0.part == .blobs }) {
+            (memory.packs, memory.readAll) = ([:], nil)
+        } else if extent?.value == 100 {
+            memory.readAll = context.now
+        }
+        if findings.contains(where: { $0.part == .projections }) { memory.projections = nil }
+        try memory.save(vault)
+    }
+
+    /// What of it is lost for good, in the words of the list of losses.
+    var losses: [String] { findings.compactMap(\.loss) }
+
+    private func checkJournal(isWhole: Bool) throws {
         let line = ProgressLine("check journal", unit: "transactions", options: context.options)
         defer { line.finish() }
+        var start: (TransactionID, Digest)?
+        if !isWhole, let known = before.journal,
+            try vault.journal.withRecord(known.transaction, { $0.leafHash }) == known.leaf
+        {
+            start = (known.transaction, known.leaf)
+        }
         let head = try vault.journal.verify(
+            after: start,
             { finding in
-                self.findings.append(
-                    CheckFinding(
-                        part: .journal, file: finding.file, offset: finding.offset, transaction: finding.transaction,
-                        problem: JournalFinding(file: "", reason: finding.reason).reasonText))
-            }, progress: { line.update(Int(clamping: $0.transactions), of: Int(clamping: $0.total)) })
+                self.findings.append(CheckFinding(finding))
+            },
+            progress: {
+                self.pace.rest()
+                line.update(Int(clamping: $0.transactions), of: Int(clamping: $0.total))
+            })
         transactions = head.transaction.rawValue
     }
 
     /// Every blob that any state names, as far as the journal can be read.
     private func collect() throws {
+        guard transactions > 0 else { return }
         let head = try vault.journal.head().transaction
         var next = TransactionID(rawValue: 1)
         while next <= head {
@@ -132,7 +180,7 @@ final class VaultCheck {
         finding.item = found.1
     }
 
-    private func checkBlobs(_ readData: CheckCommand.Percentage?) throws {
+    private func checkBlobs(_ readData: CheckCommand.Percentage?, _ seed: UInt64) throws {
         let digests = wanted.keys.sorted()
         for block in digests.blocks(of: 4096) {
             for (digest, location) in zip(block, try vault.blobs.locations(of: block)) {
@@ -141,7 +189,8 @@ final class VaultCheck {
                         report(digest, "the index says \(location.size) bytes, the journal \(named.size)")
                     }
                 } else {
-                    report(digest, "the bytes are missing (\(digest))")
+                    missing.insert(digest)
+                    report(digest, "the bytes are missing (\(digest))", loss: "blob \(digest.hex)")
                 }
             }
         }
@@ -149,7 +198,8 @@ final class VaultCheck {
         defer { line.finish() }
         var options = BlobCheckOptions()
         options.dataFraction = (readData?.value ?? 0) / 100
-        options.seed = UInt64(bitPattern: context.now.rawValue)
+        options.seed = seed
+        if readData == nil { options.verified = before.packs }
         let summary = try vault.blobs.check(
             options,
             report: { finding in
@@ -160,28 +210,41 @@ final class VaultCheck {
                     self.findings.append(
                         CheckFinding(part: .blobs, file: file, offset: offset, problem: finding.reason))
                 }
-            }, progress: { line.update(Int(clamping: $0 >> 10), of: Int(clamping: $1 >> 10), bytes: $0) })
+            },
+            progress: {
+                self.pace.rest()
+                line.update(Int(clamping: $0 >> 10), of: Int(clamping: $1 >> 10), bytes: $0)
+            })
         blobsRead = summary.verifiedBlobs
+        // A sample says nothing of the rest.
+        if readData == nil || readData?.value == 100 { memory.packs = summary.ends }
     }
 
-    private func report(_ digest: Digest, _ problem: String, file: String = "blobs/index", _ offset: Int? = nil) {
+    private func report(
+        _ digest: Digest, _ problem: String, file: String = "blobs/index", _ offset: Int? = nil,
+        loss: String? = nil
+    ) {
         let named = wanted[digest]
         findings.append(
             CheckFinding(
                 part: .blobs, file: file, offset: offset, transaction: named?.transaction,
-                account: named.flatMap { accounts[$0.account] }, item: named?.item, problem: problem))
+                account: named.flatMap { accounts[$0.account] }, item: named?.item, problem: problem, loss: loss))
     }
 
-    private func checkProjections() throws {
+    private func checkProjections(isWhole: Bool) throws {
         // From a damaged journal nothing can be made that they could be held against.
-        guard !findings.contains(where: { $0.part == .journal }) else { return }
+        guard !findings.contains(where: { $0.part == .journal && $0.loss == nil }) else { return }
+        // Their pages and the checksums of their rows are sound; they were compared when they were as they are.
+        if !isWhole, let known = before.projections, known.transaction.rawValue == transactions { return }
         let line = ProgressLine("check projections", unit: "transactions", options: context.options)
         defer { line.finish() }
         do {
             let digests = try ProjectionsComparison.run(vault) {
+                self.pace.rest()
                 line.update(Int(clamping: $0.rawValue), of: Int(clamping: self.transactions))
             }
             projectionsCompared = true
+            memory.projections = (TransactionID(rawValue: transactions), context.now)
             if digests.present != digests.rebuilt { try nameDifferences() }
         } catch  where Failure(error).code == .permission {
             context.remark("The projections were not compared: \(Failure(error).message).")
@@ -217,21 +280,28 @@ final class VaultCheck {
 
     // MARK: Saying
 
-    func summary(took: Int64) -> String {
+    func summary(took: Int64, repairs: Bool) -> String {
         var text =
             "Checked \(Quantity.count(transactions, "transaction")) in both copies of the journal, \(Quantity.count(wanted.count, "message"))"
+        if let since = before.journal, memory.journal != nil, projectionsCompared == false, blobsRead == 0 {
+            text += " (the rest was verified \(context.text(since.at)))"
+        }
         if blobsRead > 0 { text += " (\(Quantity.count(blobsRead)) blobs read and hashed)" }
         if projectionsCompared { text += " and the projections" }
         text += " in \(Quantity.duration(microseconds: took)): "
-        guard !findings.isEmpty else { return text + "no damage." }
+        if !knownLosses.isEmpty {
+            text += "\(Quantity.count(knownLosses.count, "loss", "losses")) known since an earlier repair, "
+        }
+        guard !findings.isEmpty else { return text + (knownLosses.isEmpty ? "no damage." : "no other damage.") }
         text += Quantity.count(findings.count, "finding") + "."
         if findings.contains(where: { $0.part == .projections }) {
             text += " The projections can be made anew with: yestermail rebuild"
         }
+        if !repairs { text += " What can be healed is healed by: yestermail check --repair" }
         return text
     }
 
-    func json(_ json: inout JSONWriter, seconds: Int64) {
+    func json(_ json: inout JSONWriter, seconds: Int64, seed: UInt64, repairs: [RepairNote]?) {
         json.beginObject()
         json.key("ok")
         json.value(findings.isEmpty)
@@ -247,9 +317,68 @@ final class VaultCheck {
         json.beginArray()
         for finding in findings { finding.json(&json) }
         json.endArray()
+        json.key("known_losses")
+        json.beginArray()
+        for finding in knownLosses { finding.json(&json) }
+        json.endArray()
+        json.key("seed")
+        json.value(seed)
+        if let repairs {
+            json.key("repairs")
+            json.beginArray()
+            for note in repairs { note.json(&json) }
+            json.endArray()
+        }
         json.key("seconds")
         json.seconds(seconds)
         json.endObject()
+    }
+}
+
+extension CheckFinding {
+    init(_ finding: JournalFinding) {
+        self.init(
+            part: .journal, file: finding.file, offset: finding.offset, transaction: finding.transaction,
+            problem: JournalFinding(file: "", reason: finding.reason).reasonText,
+            loss: finding.reason == .lost ? finding.transaction.map { "transaction \($0.rawValue)" } : nil)
+    }
+}
+
+extension RepairNote {
+    var text: String {
+        "\(isLoss ? "lost" : "repaired"): \(file)\(transaction.map { ", \($0)" } ?? ""): \(TerminalText.safe(detail))"
+    }
+
+    func json(_ json: inout JSONWriter) {
+        json.beginObject()
+        json.key("file")
+        json.value(file)
+        json.key("txid")
+        if let transaction { json.value(transaction.rawValue) } else { json.null() }
+        json.key("detail")
+        json.value(detail)
+        json.key("loss")
+        json.value(isLoss)
+        json.endObject()
+    }
+}
+
+/// Beside a process that writes, a check works half of the time only.
+struct Pace {
+    private let isShared: Bool
+    private var began = ProgressLine.now()
+
+    init(isShared: Bool) {
+        self.isShared = isShared
+        // Others first: the check is in no hurry.
+        if isShared { _ = setpriority(0, 0, 10) }
+    }
+
+    mutating func rest() {
+        guard isShared else { return }
+        let worked = ProgressLine.now() - began
+        usleep(UInt32(clamping: min(max(worked, 0), 500_000)))
+        began = ProgressLine.now()
     }
 }
 

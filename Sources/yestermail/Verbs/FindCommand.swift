@@ -42,13 +42,20 @@ struct FindCommand: Verb {
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
         let view = try AccountView(
             vault, projections, account, try context.point(at, landmarks, vault, echo: .lines))
-        let found = try matches(query, view, context)
-        guard !found.isEmpty else {
+        let subjects = SubjectReading(MessageReading(vault))
+        let found = try matches(query, view, subjects, context)
+        guard !found.isEmpty || !subjects.unreadable.isEmpty else {
             throw Failure(
                 .notFound, "nothing matches",
                 hint: ever || query.mentionsDeleted ? nil : "--ever searches what has been deleted or changed too")
         }
-        let reading = MessageReading(vault)
+        try show(found, view, subjects.reading, context)
+        try tell(subjects.unreadable.sorted(), context)
+    }
+
+    private func show(
+        _ found: [RecordedState], _ view: AccountView, _ reading: MessageReading, _ context: CommandContext
+    ) throws {
         if context.isJSON {
             for block in found.blocks(of: 1024) {
                 let headers = try reading.headers(of: block.map(\.state.message))
@@ -67,14 +74,43 @@ struct FindCommand: Verb {
         context.remark(Quantity.count(found.count, "item") + ".")
     }
 
+    /// Names the messages that may match as well but could not be read, and ends with 3 when there are any.
+    private func tell(_ unreadable: [ItemID], _ context: CommandContext) throws {
+        guard !unreadable.isEmpty else { return }
+        try context.output.flush()
+        if context.isJSON {
+            var json = JSONWriter()
+            json.beginObject()
+            json.key("unreadable")
+            json.beginArray()
+            for item in unreadable { json.value(item) }
+            json.endArray()
+            json.endObject()
+            json.endLine()
+            StandardError.write(String(decoding: json.bytes, as: UTF8.self))
+        } else {
+            let names = unreadable.prefix(20).map(\.description).joined(separator: ", ")
+            context.remark(
+                "\(Quantity.count(unreadable.count, "message")) could not be read and may match too: \(names)"
+                    + (unreadable.count > 20 ? ", …" : "") + ". See: yestermail check --read-data")
+        }
+        throw ExitStatus(.partial)
+    }
+
     /// The states that match, by item.
-    private func matches(_ query: Query, _ view: AccountView, _ context: CommandContext) throws -> [RecordedState] {
+    private func matches(
+        _ query: Query, _ view: AccountView, _ subjects: SubjectReading, _ context: CommandContext
+    ) throws -> [RecordedState] {
         var found: [RecordedState] = []
-        let subjects = SubjectReading(MessageReading(view.vault))
         let line = ProgressLine("find", unit: "items", options: context.options)
         defer { line.finish() }
         let everything = ever || query.mentionsDeleted
-        let pointers = try view.pointers { everything || !$0.pointer.isDeleted }
+        let pointers =
+            if let id = query.messageIDOnly {
+                try view.pointers(mayCarry: id, subjects.reading).filter { everything || !$0.pointer.isDeleted }
+            } else {
+                try view.pointers { everything || !$0.pointer.isDeleted }
+            }
         var done = 0
         for block in pointers.blocks(of: 2048) {
             var candidates: [ItemPointer] = []
@@ -134,8 +170,22 @@ struct FindCommand: Verb {
 /// Reads the blobs that a query asks for.
 final class SubjectReading {
     let reading: MessageReading
+    /// The messages that had to be read and could not be.
+    private(set) var unreadable: Set<ItemID> = []
 
     init(_ reading: MessageReading) { self.reading = reading }
+
+    /// What `read` makes of the message of a state; nil when it has none, or it cannot be read.
+    func read<Result>(_ recorded: RecordedState, _ read: (Digest, UInt64) throws -> Result) -> Result? {
+        guard let message = recorded.state.message else { return nil }
+        do {
+            if let digest = message.digest { return try read(digest, message.size) }
+        } catch {
+            // Told at the end, by item; why is a matter of the check.
+        }
+        unreadable.insert(recorded.item)
+        return nil
+    }
 }
 
 /// One state of one item, as a query sees it.
@@ -163,17 +213,9 @@ struct StateSubject: QuerySubject {
     var isDeleted: Bool { recorded.state.isDeleted }
     var internalDate: Timestamp? { recorded.state.message?.internalDate }
 
-    func headers() -> MIMEHeaders? {
-        guard let message = recorded.state.message, let digest = message.digest else { return nil }
-        // What cannot be read matches nothing; `check --read-data` names it.
-        return try? subjects.reading.headers(digest, size: message.size)
-    }
+    func headers() -> MIMEHeaders? { subjects.read(recorded) { try subjects.reading.headers($0, size: $1) } }
 
-    func preview() -> MIMEPreview? {
-        guard let message = recorded.state.message, let digest = message.digest else { return nil }
-        // As above.
-        return try? subjects.reading.preview(digest, size: message.size)
-    }
+    func preview() -> MIMEPreview? { subjects.read(recorded) { try subjects.reading.preview($0, size: $1) } }
 }
 
 extension Array {

@@ -293,6 +293,8 @@ struct RestoreAnswer {
         row("deliver messages", plan.count(.deliver), Quantity.bytes(plan.bytes))
         row("set flags", plan.count(.setFlags))
         row("remove messages", plan.count(.remove), plan.count(.remove) > 0 ? "all of them are in the vault" : "")
+        let leaving = plan.steps.filter { $0.action == .removeFolder }.map { plan.folders[$0.folder] }
+        row("remove folders", leaving.count, names(leaving))
         row("subscribe", plan.subscriptions?.count ?? 0)
         row("already there", plan.skipped)
         row("cannot be restored", plan.unrestored.count)
@@ -313,6 +315,7 @@ struct RestoreAnswer {
         case .deliver: "deliver"
         case .setFlags: "flags  "
         case .remove: "remove "
+        case .removeFolder: "remove the folder"
         }
     }
 
@@ -347,7 +350,8 @@ struct RestoreAnswer {
             for (name, count) in [
                 ("folders_created", plan.newFolders), ("deliver", plan.count(.deliver)),
                 ("flags", plan.count(.setFlags)),
-                ("remove", plan.count(.remove)), ("skipped", plan.skipped),
+                ("remove", plan.count(.remove)), ("folders_removed", plan.count(.removeFolder)),
+                ("skipped", plan.skipped),
             ] {
                 json.key(text: name)
                 json.value(count)
@@ -399,6 +403,8 @@ struct RestoreAnswer {
                 json.value(report.removed)
                 json.key("folders_created")
                 json.value(report.foldersCreated)
+                json.key("folders_removed")
+                json.value(report.foldersRemoved)
                 json.key("bytes")
                 json.value(report.bytes)
                 json.key("seconds")
@@ -420,6 +426,7 @@ struct RestoreAnswer {
                 "\(Quantity.count(report.skipped)) skipped", "\(Quantity.count(report.unrestored.count)) unrestored",
             ]
             if report.removed > 0 { parts.append("\(Quantity.count(report.removed)) removed") }
+            if report.foldersRemoved > 0 { parts.append("\(Quantity.count(report.foldersRemoved, "folder")) removed") }
             try output.line(
                 "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"
             )

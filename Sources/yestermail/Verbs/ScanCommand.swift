@@ -28,6 +28,7 @@ struct ScanCommand: Verb {
 
     func run(_ context: CommandContext) throws {
         let vault = try context.vault(.writing)
+        Relaunch.allow()
         let wanted: [Account]
         if accounts.isEmpty {
             wanted = try vault.accounts().filter { !$0.isDeleted && $0.state.isEnabled }

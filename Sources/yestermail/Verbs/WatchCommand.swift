@@ -3,8 +3,10 @@ internal import Capture
 internal import Connectors
 internal import Events
 internal import Files
+internal import Glibc
 internal import Presentation
 internal import Synchronization
+internal import SystemPackage
 internal import Vault
 
 struct WatchCommand: Verb {
@@ -22,10 +24,61 @@ struct WatchCommand: Verb {
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The accounts; default: all that are enabled.") var accounts: [String] = []
-    @Option(help: ArgumentHelp("Changes closer together than this are one.", valueName: "ms")) var coalesce = 20
+    @Option(help: ArgumentHelp("Changes closer together than this are one. Default: 20.", valueName: "ms"))
+    var coalesce: Int?
 
     func run(_ context: CommandContext) throws {
+        let stop = StopRequest()
+        Termination.whenRequested { stop.request() }
+        try goingOn(context, stop)
+        try context.output.flush()
+        if let signal = Termination.requestedSignal { throw ExitStatus(signal == 2 ? .interrupted : .terminated) }
+    }
+
+    /// Watches; when the vault's disk does not take what is written, waits until it does and begins anew: everything is opened
+    /// again, and what happened meanwhile is found by the first pass.
+    private func goingOn(_ context: CommandContext, _ stop: StopRequest) throws {
+        let directory = try VaultPlace(global).directory
+        var trouble: Failure?
+        while !stop.isRequested {
+            do {
+                return try watch(context, stop, resuming: trouble != nil)
+            } catch {
+                if let met = StorageTrouble(error, vault: directory) {
+                    if met.isSuspicious { Relaunch.markSuspect() }
+                    let new = met.failure
+                    if trouble?.code != new.code { try paused(new, context) }
+                    trouble = new
+                } else if trouble == nil || CommandContext.isDamage(error) {
+                    throw error
+                }
+            }
+            try waitForSpace(directory, stop)
+        }
+    }
+
+    /// Until there is room, or it is time to try all the same.
+    private func waitForSpace(_ directory: FilePath, _ stop: StopRequest) throws {
+        for second in 0..<15 {
+            // Whatever keeps it from being asked is found by trying.
+            let free = (try? Directory.freeBytes(directory)) ?? 0
+            if second > 0, free >= StorageTrouble.neededBytes { return }
+            for _ in 0..<10 where !stop.isRequested { usleep(100_000) }
+            if stop.isRequested { return }
+        }
+    }
+
+    private func paused(_ failure: Failure, _ context: CommandContext) throws {
+        guard !context.isJSON else {
+            try printEvent("paused", nil, failure.message, context)
+            return try context.output.flush()
+        }
+        context.remark("Paused: \(failure.message). \(failure.hint ?? "") It goes on by itself.")
+    }
+
+    private func watch(_ context: CommandContext, _ stop: StopRequest, resuming: Bool) throws {
         let vault = try context.vault(.writing)
+        Relaunch.allow()
         _ = try context.projections(vault)
         let wanted =
             accounts.isEmpty
@@ -43,22 +96,26 @@ struct WatchCommand: Verb {
             return (account, AnySource(source))
         }
         var options = RealtimeOptions()
-        options.coalescingMilliseconds = max(0, coalesce)
+        options.coalescingMilliseconds = max(0, try coalesce ?? context.configuration.number(.watchCoalesce) ?? 20)
         options.longestCoalescingMilliseconds = max(options.coalescingMilliseconds * 3, 1)
         let scanner = try RealtimeScanner(vault, sources, options: options)
-        let stop = StopRequest()
-        Termination.whenRequested { stop.request() }
         try scanner.run(
             isStopped: { stop.isRequested }, waker: { stop.wakes($0) },
             report: { event in
                 // A reader that went away ends nothing: the watch goes on for the vault's sake.
                 do {
-                    try print(event, wanted, context)
+                    if case .ready = event, resuming {
+                        if context.isJSON {
+                            try printEvent("resumed", nil, nil, context)
+                        } else {
+                            context.remark("Going on.")
+                        }
+                    } else {
+                        try print(event, wanted, context)
+                    }
                     try context.output.flush()
                 } catch {}
             })
-        try context.output.flush()
-        if let signal = Termination.requestedSignal { throw ExitStatus(signal == 2 ? .interrupted : .terminated) }
     }
 
     private func print(_ event: RealtimeScanner<AnySource>.Event, _ accounts: [Account], _ context: CommandContext)

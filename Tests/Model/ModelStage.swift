@@ -1,4 +1,3 @@
-import Blobs
 import Capture
 import Connectors
 import Events
@@ -10,35 +9,28 @@ import SystemPackage
 import TestKit
 import Vault
 
-/// A history that is played into a real Maildir, beside a vault that captures it.
+/// Histories that are played into real Maildirs, beside one vault that captures them all.
 final class ModelStage {
     let scratch = Scratch("model")
     let clock = TestClock(step: 1_000)
-    let account: Account
-    var player: MaildirPlayer
+    private(set) var mailboxes: [ModelMailbox] = []
     var generator: SeededGenerator
     private var open: OpenVault?
     /// Projections of its own, which follow the journal in batches of their own.
     private var beside: OpenProjections?
-    /// After each pass: the transaction, and how many events had been played.
-    private(set) var passes: [(head: TransactionID, played: Int)] = []
-    /// The items of messages whose bytes no other message had, as of the last pass.
-    private var items: [MessageNumber: ItemID] = [:]
-    /// How often an item was compared with the one its message had before.
-    private(set) var comparedItems = 0
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, size: HistorySize, bodies: Bodies) throws {
         generator = SeededGenerator(seed: seed)
-        // Short texts: what is tested is what happens to them. Long enough that some are stored in parts.
-        let size = HistorySize(
-            accounts: 1, months: 3, messagesPerAccount: 300, textCut: 4 << 10, attachmentCut: 16 << 10, treeWidth: 8,
-            importCount: 40)
-        let history = AccountHistory(seed: seed, size: size, bodies: .generated)
-        player = try MaildirPlayer(history: history, root: scratch.appending("Mail").string)
         let path = scratch.appending("vault")
         try OpenVault.create(path, clock: clock.wall, using: &generator)
         let vault = try OpenVault(path, clock: clock.wall)
-        account = try vault.addAccount("anna@example.org", sources: ["maildir:\(player.root)"], using: &generator)
+        for number in 0..<size.accounts {
+            let history = AccountHistory(seed: seed, account: number, size: size, bodies: bodies)
+            let player = try MaildirPlayer(history: history, root: scratch.appending("Mail-\(number)").string)
+            let account = try vault.addAccount(
+                "user\(number)@example.org", sources: ["maildir:\(player.root)"], using: &generator)
+            mailboxes.append(ModelMailbox(account: account, player: player))
+        }
         open = vault
         Tree.makeDirectory(scratch.appending("beside"))
     }
@@ -58,26 +50,31 @@ final class ModelStage {
 
     var head: TransactionID { get throws { try vault.journal.head().transaction } }
 
-    /// One pass; false when the source was not to be believed: the mailbox is not there, or was made anew and is empty.
-    func pass() throws -> Bool {
+    /// Plays the next events of a mailbox.
+    func play(_ index: Int, _ count: Int) throws { try mailboxes[index].player.play(next: count) }
+
+    /// One pass over a mailbox; false when the source was not to be believed: it is not there, or was made anew and is
+    /// empty.
+    func pass(_ index: Int) throws -> Bool {
+        let mailbox = mailboxes[index]
         do {
-            _ = try SmartScan(vault, account, MaildirSource(path: player.root)).run()
+            _ = try SmartScan(vault, mailbox.account, MaildirSource(path: mailbox.player.root)).run()
         } catch is SourceFailure {
-            guard !player.model.exists else { throw Unexpected(what: "a mailbox that is there cannot be read") }
+            guard !mailbox.player.model.exists else { throw Unexpected(what: "a mailbox that is there cannot be read") }
             return false
         } catch let failure as Failure where failure.code == .refused {
-            guard player.model.messages.isEmpty else { throw failure }
+            guard mailbox.player.model.messages.isEmpty else { throw failure }
             return false
         }
-        passes.append((try head, player.played))
+        mailboxes[index].passes.append((try head, mailbox.player.played))
         return true
     }
 
     /// What is expected of a restore: the oracle's content, with the subscriptions of folders that are there. A
     /// subscription without a folder belongs to no item, and the player's file of subscriptions has no line for a
     /// name with a line end.
-    func expected(after played: Int) -> MailboxContent {
-        let content = player.history.content(after: played)
+    private func expected(_ mailbox: ModelMailbox, after played: Int) -> MailboxContent {
+        let content = mailbox.player.history.content(after: played)
         return MailboxContent(
             folders: content.folders,
             subscriptions: content.subscriptions.filter {
@@ -87,33 +84,35 @@ final class ModelStage {
     }
 
     /// What differs between the oracle and a restore as of `point` into a fresh Maildir.
-    func differences(at point: TransactionID, after played: Int) throws -> [String] {
+    func differences(_ index: Int, at point: TransactionID, after played: Int) throws -> [String] {
+        let mailbox = mailboxes[index]
         let path = scratch.appending("out-\(point.rawValue)-\(try head.rawValue)")
         defer { Tree.remove(path) }
         let operation = UniqueID(using: &generator)
         let request = RestoreRequest(
-            account: account, point: point, selection: .account(deletedSince: nil),
+            account: mailbox.account, point: point, selection: .account(deletedSince: nil),
             target: .maildir(path: path.string))
         let plan = try RestorePlanner.plan(vault, request, operation: operation)
         let report = try RestoreRun(vault, plan, operation: operation).run()
         let found = MailboxContent(readingMaildir: path.string)
-        return found.differences(from: expected(after: played))
+        return found.differences(from: expected(mailbox, after: played))
             + report.unrestored.map { "unrestored: \($0)" } + report.losses
     }
 
-    /// The replay of the journal and the projections must agree as of any transaction.
-    func agree(at point: TransactionID) throws -> Bool {
-        var fold = AccountFold(account: account.number)
+    /// Whether the replay of the journal and the projections agree on a mailbox as of a transaction.
+    func agree(_ index: Int, at point: TransactionID) throws -> Bool {
+        let account = mailboxes[index].account.number
+        var fold = AccountFold(account: account)
         try fold.fold(vault.journal, through: point)
         var pointers: [ItemPointer] = []
-        try vault.projections().pointers(account.number, asOf: point) { pointers.append($0) }
+        try vault.projections().pointers(account, asOf: point) { pointers.append($0) }
         let live = pointers.filter { !$0.pointer.isDeleted }
         let deleted = pointers.filter(\.pointer.isDeleted)
         return try fold.live() == live && fold.deleted() == deleted
             && vault.journal.stateDigest(of: fold.live()) == vault.journal.stateDigest(of: live)
     }
 
-    /// Projections that follow in steps of any size are the same.
+    /// Whether projections that follow in steps of `batch` are the same.
     func followBeside(_ batch: Int) throws -> Bool {
         let projections = try beside ?? OpenProjections(scratch.appending("beside"), withoutSync: true)
         beside = projections
@@ -123,10 +122,11 @@ final class ModelStage {
 
     /// The messages that have got another item since the last pass although they are the same. A message whose bytes
     /// are there twice is left out: which of two equal ones moved cannot be seen.
-    func lostIdentities() throws -> [String] {
+    func lostIdentities(_ index: Int) throws -> [String] {
+        let player = mailboxes[index].player
         var byDigest: [Digest: ItemID] = [:]
         var pointers: [ItemPointer] = []
-        try vault.projections().pointers(account.number, asOf: head) {
+        try vault.projections().pointers(mailboxes[index].account.number, asOf: head) {
             if $0.item.kind == .message, !$0.pointer.isDeleted { pointers.append($0) }
         }
         try vault.journal.states(pointers) { recorded in
@@ -146,13 +146,25 @@ final class ModelStage {
                 continue
             }
             now[number] = item
-            guard let before = items[number] else { continue }
-            comparedItems += 1
+            guard let before = mailboxes[index].items[number] else { continue }
+            mailboxes[index].comparedItems += 1
             if before != item { lost.append("message \(number) was \(before) and is \(item)") }
         }
-        items = now
+        mailboxes[index].items = now
         return lost
     }
 
     struct Unexpected: Error { let what: String }
+}
+
+/// One account of the stage.
+struct ModelMailbox {
+    let account: Account
+    var player: MaildirPlayer
+    /// After each pass: the transaction, and how many events had been played.
+    var passes: [(head: TransactionID, played: Int)] = []
+    /// The items of messages whose bytes no other message had, as of the last pass.
+    var items: [MessageNumber: ItemID] = [:]
+    /// How often an item was compared with the one its message had before.
+    var comparedItems = 0
 }
