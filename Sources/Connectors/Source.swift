@@ -119,6 +119,8 @@ public protocol SourceListing: Sendable {
     /// Reads several messages, in whatever order the source has them at hand, and gives each to `each`, which has it for the
     /// call only. A message that is not given has vanished.
     func read(_ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void) throws
+    /// How large each message is, as the source has it; nil for one that has vanished. Throws ``SourceFailure``.
+    func sizes() throws -> [UInt64?]
     /// Entries that are no messages and were passed over, for a person.
     var passedOver: [String] { get }
     /// What the source needs to be told to say what was new since this listing; empty where it cannot.
@@ -131,6 +133,12 @@ public protocol SourceListing: Sendable {
 extension SourceListing {
     public func inOrderOfArrival(_ positions: [Int32]) -> [Int32] { positions }
     public var checkpoint: [UInt8] { [] }
+
+    public func sizes() throws -> [UInt64?] {
+        try (0..<count).map { position in
+            do { return try open(position).size } catch SourceFailure.vanished { return nil }
+        }
+    }
 
     public func read(
         _ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void

@@ -65,6 +65,13 @@ struct IMAPListing: SourceListing {
         return found
     }
 
+    func sizes() throws -> [UInt64?] {
+        guard !uids.isEmpty else { return [] }
+        return try source.withSession { session in
+            try IMAPReading(session, mailbox, uidValidity).sizes(uids)
+        }
+    }
+
     func read(
         _ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void
     ) throws {

@@ -32,6 +32,18 @@ final class IMAPReading {
         }
     }
 
+    /// How large each message is; nil for one that has gone.
+    func sizes(_ uids: [UInt32]) throws -> [UInt64?] {
+        try open()
+        var found: [UInt32: UInt64] = [:]
+        for part in UIDSet(uids).parts(ofAtMost: 4_000) {
+            try session.run(.fetch(.set(part), [.uid, .size])) { response in
+                if case .fetch(let row) = response, let uid = row.uid, let size = row.size { found[uid] = size }
+            }
+        }
+        return uids.map { found[$0] }
+    }
+
     private var shownName: String { String(decoding: mailbox.bytes, as: UTF8.self) }
 
     private func open() throws {

@@ -118,6 +118,11 @@ final class IMAPSession {
         try run(capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") ? .unselect : .close)
     }
 
+    /// Leaves whatever mailbox is open for writing, without expunging anything.
+    func unselectAny() throws {
+        if capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") { try run(.unselect) }
+    }
+
     /// Sends commands one behind the other without waiting, and gives each answer to `each` and each end to `ended`, with the
     /// place of its command.
     func pipeline(
@@ -167,6 +172,9 @@ final class IMAPSession {
         }
         return begun.tag
     }
+
+    /// Begins an `APPEND`, which is sent piece by piece.
+    func beginAppend() -> (tag: Dialogue.Tag, writer: AppendWriter) { dialogue.beginAppend() }
 
     /// The next data the server sends by itself; nil when nothing came until `deadline`, or somebody has woken it.
     func listen(until deadline: Deadline) throws -> Response? {

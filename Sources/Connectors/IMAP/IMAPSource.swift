@@ -27,8 +27,17 @@ public final class IMAPSource: Source {
     /// What mailboxes are for, as the last listing said.
     private let specialUses = Mutex<[MailboxName: [UInt8]]>([:])
 
-    public init(_ access: ServerAccess, patience: IMAPPatience = IMAPPatience()) {
-        (self.access, self.patience) = (access, patience)
+    /// How the server tells of all its users at once, where it does; and what it calls this one.
+    let hints: HintChannel?
+    let hintedUser: [UInt8]
+
+    /// `hintedUser`: where the one who signs in is called otherwise.
+    public init(
+        _ access: ServerAccess, patience: IMAPPatience = IMAPPatience(), hints: HintChannel? = nil,
+        hintedUser: String? = nil
+    ) {
+        (self.access, self.patience, self.hints) = (access, patience, hints)
+        self.hintedUser = Array((hintedUser ?? access.user).utf8)
     }
 
     public func identity() throws -> [UInt8] { Array("\(access.user) \(access.endpoint)".utf8) }

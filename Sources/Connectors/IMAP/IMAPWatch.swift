@@ -4,7 +4,7 @@ internal import Network
 internal import Threads
 
 extension IMAPSource: WatchableSource {
-    /// Watches each user by a connection and a thread of its own: NOTIFY (RFC 5465) where the server has it, else IDLE on INBOX.
+    /// Watches the users of a server that tells of all of them by one thread; else each by a connection and a thread: NOTIFY (RFC 5465) where the server has it, else IDLE on INBOX.
     /// Whatever they do not tell is found by a sweep each minute.
     public static func watch(_ sources: [IMAPSource]) throws -> any SourceWatch { IMAPWatch(sources) }
 }
@@ -16,8 +16,17 @@ private final class IMAPWatch: SourceWatch {
     init(_ sources: [IMAPSource]) {
         let board = HintBoard()
         self.board = board
+        var told: [HintChannel: [(index: Int, user: [UInt8])]] = [:]
         for (index, source) in sources.enumerated() {
+            if let channel = source.hints {
+                told[channel, default: []].append((index, source.hintedUser))
+                continue
+            }
             _ = WorkerThread { IMAPListener(index, source, board).run() }
+        }
+        for (channel, users) in told {
+            let listener = ChannelListener(channel, users, board)
+            _ = WorkerThread { listener.run() }
         }
     }
 
