@@ -131,6 +131,27 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/Model"),
+        // Torture: `Tools/torture`.
+        .target(
+            name: "Torture",
+            dependencies: [
+                "Events", "Files", "Journal", "Synthesis", "TestKit", "Vault",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tools/torture-harness"),
+        .executableTarget(
+            name: "yestermail-torture",
+            dependencies: [
+                "Torture", "TestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tools/torture-command"),
+        .testTarget(
+            name: "TortureTests",
+            dependencies: [
+                "Torture", "TestKit", "yestermail", "yestermail-torture",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "SynthesisTests", dependencies: ["Synthesis", "Events"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "TestKit"]),
         .testTarget(

@@ -60,10 +60,13 @@ public enum Inspection: Hashable, Sendable {
                 self = .damaged("it has \(found.st_size) bytes and must have \(needed)")
                 return
             }
-            guard [page.main, page.free].allSatisfy({ $0.isEmpty || $0.root <= page.lastPage }) else {
-                self = .damaged("a meta page names a page beyond the end")
-                return
-            }
+        }
+        // Of the older one only its number is ever used: when the write of a meta page fails, LMDB puts back the number and the size of
+        // the old one, but not its roots.
+        let newest = numbers[0] > numbers[1] ? pages[0] : pages[1]
+        guard [newest.main, newest.free].allSatisfy({ $0.isEmpty || $0.root <= newest.lastPage }) else {
+            self = .damaged("a meta page names a page beyond the end")
+            return
         }
         self = .sound
     }

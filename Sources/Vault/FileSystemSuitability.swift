@@ -6,8 +6,11 @@ internal import SystemPackage
 
 /// Whether a vault can live on a file system: names must differ by case, and LMDB's locks and maps must work.
 enum FileSystemSuitability {
+    /// A file that is there for a moment.
+    static let probeName = "Case-Probe"
+
     static func check(_ directory: FilePath) throws {
-        let probe = directory.appending("Case-Probe")
+        let probe = directory.appending(probeName)
         _ = try File(probe, .create)
         // One that stays makes the directory not empty, which the next attempt says.
         defer { try? Directory.removeFile(probe) }

@@ -58,7 +58,7 @@ public final class OpenVault: Sendable {
             if Directory.exists(directory.appending(VaultFormat.fileName)) {
                 throw Failure(.notEmpty, "there is a vault in \(directory) already", hint: "Use it, or choose another")
             }
-            guard try Directory.names(directory).isEmpty else {
+            guard try Directory.names(directory).isEmpty || UnfinishedVault.isLeft(in: directory) else {
                 throw Failure(
                     .notEmpty, "\(directory) is not empty", hint: "A vault wants a directory of its own")
             }
@@ -72,10 +72,12 @@ public final class OpenVault: Sendable {
                     hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
             }
         }
+        let unfinished = try UnfinishedVault(directory)
         do {
             try FileSystemSuitability.check(directory)
         } catch {
             // Nothing is left behind; if that fails too, the first reason is the one to tell.
+            try? unfinished.withdraw()
             if isNew { try? Directory.remove(directory) }
             throw error
         }
@@ -87,12 +89,7 @@ public final class OpenVault: Sendable {
         _ = try BlobStore(path: directory.appending("blobs").string, vault: id.bytes)
         try UncleanEnd.begin(directory)
         // FORMAT last: only with it is the directory a vault.
-        let format = VaultFormat(version: VaultFormat.current, id: id, created: "\(clock.now())")
-        let temporary = directory.appending("FORMAT.new")
-        let file = try File(temporary, .create)
-        try file.write(format.encoded().span.bytes, at: 0)
-        try file.sync()
-        try Directory.rename(temporary, to: directory.appending(VaultFormat.fileName))
+        try unfinished.finish(VaultFormat(version: VaultFormat.current, id: id, created: "\(clock.now())"))
         try Directory.sync(directory)
         let parent = directory.removingLastComponent()
         if isNew { try Directory.sync(parent.isEmpty ? "." : parent) }

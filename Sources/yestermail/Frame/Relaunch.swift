@@ -8,6 +8,7 @@ enum Relaunch {
     private static let variable = "YESTERMAIL_BEGUN_ANEW"
     /// What the handler needs; set once, before it is installed.
     nonisolated(unsafe) private static var mark: UnsafeMutablePointer<CChar>?
+    nonisolated(unsafe) private static var place: UnsafeMutablePointer<CChar>?
     nonisolated(unsafe) private static var environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
     private static let mayBegin = Atomic<Bool>(false)
     private static let hasSpoken = Atomic<Bool>(false)
@@ -16,6 +17,7 @@ enum Relaunch {
     static func arm(vault: String, mayBeginAnew: Bool) {
         guard mark == nil else { return }
         mark = strdup(vault + "/state/suspect")
+        place = strdup(vault)
         let isSecond = getenv(variable) != nil
         mayBegin.store(mayBeginAnew && !isSecond, ordering: .relaxed)
         _ = hasSpoken.load(ordering: .relaxed)
@@ -55,12 +57,24 @@ enum Relaunch {
 
     /// Only what is safe in a signal handler.
     private static func received(_ number: Int32) {
+        // The first use of a page of LMDB's lock file wants a block: where there is none, nothing is damaged.
+        if number == SIGBUS, isFull {
+            let text: StaticString =
+                "yestermail: there is no space left on the file system of the vault\n  Free some, then run it again\n"
+            _ = write(2, text.utf8Start, text.utf8CodeUnitCount)
+            _exit(13)
+        }
         if let mark { touch(mark) }
         begin()
         let text: StaticString =
             "yestermail: a page of the vault's database cannot be read; run the command again: the vault verifies and heals itself first\n"
         _ = write(2, text.utf8Start, text.utf8CodeUnitCount)
         _exit(11)
+    }
+
+    private static var isFull: Bool {
+        var found = statvfs()
+        return place.map { statvfs($0, &found) == 0 && found.f_bavail == 0 } ?? false
     }
 
     private static func touch(_ path: UnsafeMutablePointer<CChar>) {

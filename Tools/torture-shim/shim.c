@@ -1,0 +1,199 @@
+// Counts the system calls of a program that change files below some directories, and at the Nth kills the program before the call, or lets
+// the call fail. Loaded with LD_PRELOAD by `Tools/torture`; no part of the product.
+//
+//   SHIM_ROOTS  directories, separated by colons; only what is below them counts
+//   SHIM_STATE  a file of 16 bytes, shared by all processes of a run: calls counted, calls that were made to fail (two 64-bit numbers)
+//   SHIM_AT     N: the call that is struck; 0 or nothing: none, they are only counted
+//   SHIM_DO     kill (SIGKILL before the call), short (half of a write is done), or the number of an errno
+//   SHIM_ON     1: every call from the Nth on
+//   SHIM_LOG    a file that gets a line for every call: number, call, path
+//
+// What is written through a shared map is not seen: LMDB is used without MDB_WRITEMAP, its lock file is no data.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+static _Atomic uint64_t *state;
+static uint64_t own[2], at;
+static const char *roots;
+static int strike_error, is_kill, is_short, is_on, log_descriptor = -1;
+
+__attribute__((constructor)) static void begin(void) {
+    const char *path = getenv("SHIM_STATE"), *what = getenv("SHIM_DO"), *number = getenv("SHIM_AT"), *on = getenv("SHIM_ON");
+    roots = getenv("SHIM_ROOTS");
+    state = (_Atomic uint64_t *)own;
+    if (path) {
+        int descriptor = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+        if (descriptor >= 0) {
+            void *map = mmap(0, 16, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+            if (map != MAP_FAILED) state = map;
+            syscall(SYS_close, descriptor);
+        }
+    }
+    at = number ? strtoull(number, 0, 10) : 0;
+    is_on = on && *on == '1';
+    is_kill = what && !strcmp(what, "kill");
+    is_short = what && !strcmp(what, "short");
+    strike_error = what && !is_kill && !is_short ? atoi(what) : 0;
+    const char *log = getenv("SHIM_LOG");
+    if (log) log_descriptor = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static int is_below(const char *path) {
+    if (!roots) return 0;
+    for (const char *root = roots; *root;) {
+        size_t length = strcspn(root, ":");
+        if (length && !strncmp(path, root, length) && (path[length] == '/' || !path[length])) return 1;
+        root += length + (root[length] == ':');
+    }
+    return 0;
+}
+
+static int is_path_of(int descriptor, char *path) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, path, PATH_MAX - 1);
+    if (length <= 0) return 0;
+    path[length] = 0;
+    return path[0] == '/';
+}
+
+static void resolve(int directory, const char *name, char *path) {
+    path[0] = 0;
+    if (name[0] != '/') {
+        if (directory == AT_FDCWD) { if (!getcwd(path, PATH_MAX)) path[0] = 0; }
+        else if (!is_path_of(directory, path)) path[0] = 0;
+        strncat(path, "/", PATH_MAX - 1 - strlen(path));
+    }
+    strncat(path, name, PATH_MAX - 1 - strlen(path));
+}
+
+// 0: let it be done; 1: it fails, errno is set; 2: a short write.
+static int strike(const char *call, const char *path, int is_write) {
+    if (!is_below(path)) return 0;
+    uint64_t number = atomic_fetch_add(&state[0], 1) + 1;
+    if (log_descriptor >= 0) {
+        char line[PATH_MAX + 64];
+        int length = snprintf(line, sizeof line, "%llu %s %s\n", (unsigned long long)number, call, path);
+        syscall(SYS_write, log_descriptor, line, length);
+    }
+    if (!at || (is_on ? number < at : number != at)) return 0;
+    if (is_short && !is_write) return 0;
+    atomic_fetch_add(&state[1], 1);
+    if (is_kill) { syscall(SYS_kill, syscall(SYS_getpid), SIGKILL); for (;;) pause(); }
+    if (is_short) return 2;
+    errno = strike_error;
+    return 1;
+}
+
+static int strike_descriptor(const char *call, int descriptor, int is_write) {
+    char path[PATH_MAX];
+    int saved = errno;
+    if (!is_path_of(descriptor, path)) { errno = saved; return 0; }
+    errno = saved;
+    return strike(call, path, is_write);
+}
+
+static int strike_path(const char *call, int directory, const char *name) {
+    char path[PATH_MAX];
+    resolve(directory, name, path);
+    return strike(call, path, 0);
+}
+
+static int open_at(int directory, const char *name, int flags, mode_t mode) {
+    if (flags & (O_CREAT | O_TRUNC) && strike_path("open", directory, name)) return -1;
+    return (int)syscall(SYS_openat, directory, name, flags, mode);
+}
+
+#define MODE(flags) mode_t mode = 0; if ((flags) & (O_CREAT | O_TMPFILE)) { va_list rest; va_start(rest, flags); mode = va_arg(rest, mode_t); va_end(rest); }
+int open(const char *name, int flags, ...) { MODE(flags) return open_at(AT_FDCWD, name, flags, mode); }
+int open64(const char *name, int flags, ...) { MODE(flags) return open_at(AT_FDCWD, name, flags, mode); }
+int openat(int directory, const char *name, int flags, ...) { MODE(flags) return open_at(directory, name, flags, mode); }
+int openat64(int directory, const char *name, int flags, ...) { MODE(flags) return open_at(directory, name, flags, mode); }
+int creat(const char *name, mode_t mode) { return open_at(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+int creat64(const char *name, mode_t mode) { return open_at(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+
+static size_t half(size_t count) { return count > 1 ? count / 2 : count; }
+
+ssize_t write(int descriptor, const void *bytes, size_t count) {
+    int struck = strike_descriptor("write", descriptor, 1);
+    if (struck == 1) return -1;
+    return syscall(SYS_write, descriptor, bytes, struck ? half(count) : count);
+}
+ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
+    int struck = strike_descriptor("pwrite", descriptor, 1);
+    if (struck == 1) return -1;
+    return syscall(SYS_pwrite64, descriptor, bytes, struck ? half(count) : count, offset);
+}
+ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) { return pwrite(descriptor, bytes, count, offset); }
+ssize_t writev(int descriptor, const struct iovec *parts, int count) {
+    int struck = strike_descriptor("writev", descriptor, 1);
+    if (struck == 1) return -1;
+    if (struck && count) return syscall(SYS_write, descriptor, parts[0].iov_base, half(parts[0].iov_len));
+    return syscall(SYS_writev, descriptor, parts, count);
+}
+ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
+    int struck = strike_descriptor("pwritev", descriptor, 1);
+    if (struck == 1) return -1;
+    if (struck && count) return syscall(SYS_pwrite64, descriptor, parts[0].iov_base, half(parts[0].iov_len), offset);
+    return syscall(SYS_pwritev, descriptor, parts, count, offset, 0);
+}
+ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off_t offset) { return pwritev(descriptor, parts, count, offset); }
+
+#define ON_DESCRIPTOR(call, number, parameters, ...) int call parameters { if (strike_descriptor(#call, descriptor, 0)) return -1; return (int)syscall(number, __VA_ARGS__); }
+ON_DESCRIPTOR(fsync, SYS_fsync, (int descriptor), descriptor)
+ON_DESCRIPTOR(fdatasync, SYS_fdatasync, (int descriptor), descriptor)
+ON_DESCRIPTOR(syncfs, SYS_syncfs, (int descriptor), descriptor)
+ON_DESCRIPTOR(ftruncate, SYS_ftruncate, (int descriptor, off_t size), descriptor, size)
+ON_DESCRIPTOR(ftruncate64, SYS_ftruncate, (int descriptor, off_t size), descriptor, size)
+ON_DESCRIPTOR(fallocate, SYS_fallocate, (int descriptor, int mode, off_t offset, off_t size), descriptor, mode, offset, size)
+ON_DESCRIPTOR(sync_file_range, SYS_sync_file_range, (int descriptor, off_t offset, off_t size, unsigned flags), descriptor, offset, size, flags)
+ON_DESCRIPTOR(fchmod, SYS_fchmod, (int descriptor, mode_t mode), descriptor, mode)
+ON_DESCRIPTOR(futimens, SYS_utimensat, (int descriptor, const struct timespec times[2]), descriptor, (char *)0, times, 0)
+
+int posix_fallocate(int descriptor, off_t offset, off_t size) {
+    if (strike_descriptor("posix_fallocate", descriptor, 0)) return errno;
+    return syscall(SYS_fallocate, descriptor, 0, offset, size) ? errno : 0;
+}
+
+int renameat2(int from, const char *name, int to, const char *other, unsigned flags) {
+    if (strike_path("rename", to, other)) return -1;
+    return (int)syscall(SYS_renameat2, from, name, to, other, flags);
+}
+int renameat(int from, const char *name, int to, const char *other) { return renameat2(from, name, to, other, 0); }
+int rename(const char *name, const char *other) { return renameat2(AT_FDCWD, name, AT_FDCWD, other, 0); }
+int linkat(int from, const char *name, int to, const char *other, int flags) {
+    if (strike_path("link", to, other)) return -1;
+    return (int)syscall(SYS_linkat, from, name, to, other, flags);
+}
+int link(const char *name, const char *other) { return linkat(AT_FDCWD, name, AT_FDCWD, other, 0); }
+int unlinkat(int directory, const char *name, int flags) {
+    if (strike_path("unlink", directory, name)) return -1;
+    return (int)syscall(SYS_unlinkat, directory, name, flags);
+}
+int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }
+int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
+int remove(const char *name) { int code = unlinkat(AT_FDCWD, name, 0); return code && errno == EISDIR ? rmdir(name) : code; }
+int mkdirat(int directory, const char *name, mode_t mode) {
+    if (strike_path("mkdir", directory, name)) return -1;
+    return (int)syscall(SYS_mkdirat, directory, name, mode);
+}
+int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
+int utimensat(int directory, const char *name, const struct timespec times[2], int flags) {
+    if (strike_path("utimensat", directory, name)) return -1;
+    return (int)syscall(SYS_utimensat, directory, name, times, flags);
+}
