@@ -70,7 +70,10 @@ let package = Package(
         .target(name: "TimeLanguage", dependencies: ["Events", "Presentation"]),
         .target(name: "Query", dependencies: ["Events", "Presentation", "MIME", "TimeLanguage"]),
         .target(
-            name: "Connectors", dependencies: ["CLinux", "Events", "Files", "Maildir", "Mbox", "Network", "Secrets"]),
+            name: "Connectors",
+            dependencies: [
+                "CLinux", "Events", "Files", "Threads", "Maildir", "Mbox", "IMAP", "Network", "Secrets",
+            ]),
 
         // The doors: they join the two.
         .target(
@@ -157,6 +160,7 @@ let package = Package(
                 "Transparency", "Events", "TestKit", .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads", "TestKit"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
@@ -183,7 +187,7 @@ let package = Package(
                 "Connectors", "Events", "Network", "Secrets", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(

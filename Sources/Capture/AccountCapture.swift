@@ -1,6 +1,7 @@
 internal import Blobs
 public import Connectors
 public import Events
+internal import Files
 internal import Journal
 internal import Projections
 public import Vault
@@ -38,9 +39,9 @@ public final class AccountCapture {
         _ scope: PassScope = .all, origin: Origin, deep: Bool = false, holdsBack: Bool = false,
         meanwhile: () throws -> PassScope? = { nil }, progress: @escaping (PassProgress) -> Void = { _ in }
     ) throws -> PassReport {
-        let pass = Pass(self, origin: origin, deep: deep, holdsBack: holdsBack, progress: progress)
         do {
-            return try pass.run(scope, meanwhile)
+            return try Pass(self, origin: origin, deep: deep, holdsBack: holdsBack, progress: progress)
+                .run(scope, meanwhile)
         } catch let failure as SourceFailure {
             let address = account.state.address
             if case .unavailable(let why) = failure {
@@ -62,7 +63,16 @@ private final class Pass {
     private var held: Set<[UInt8]> = []
     private let progress: (PassProgress) -> Void
     private var report = PassReport()
+    private var checkpoints: Checkpoints
+    /// Whether every folder is listed, whatever its checkpoint says.
+    private let isFull: Bool
+    /// Folders that are listed as a whole: what changes said of them is hard to believe.
+    private var doubted: Set<UInt32> = []
     private var returned: ReturnedItems?
+    /// Folders of which something was listed and could not be read: the next pass has to see it again.
+    private var incomplete: Set<UInt32> = []
+    /// Folders of which something waits for the next pass, which is to be told of it again.
+    private var delayed: Set<UInt32> = []
     private var nextFolder: UInt32 = 0
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
@@ -72,51 +82,116 @@ private final class Pass {
     private static let transactionChanges = 10_000
     /// How often a listing is repeated to tell what was moved while it was made from what is gone.
     private static let confirmations = 3
+    /// A folder that lost more than this share of its messages at once is listed as a whole before that is believed.
+    private static let doubtfulShare = 5
+    private static let doubtfulMessages = 10
 
     init(
         _ capture: AccountCapture, origin: Origin, deep: Bool, holdsBack: Bool,
         progress: @escaping (PassProgress) -> Void
-    ) {
+    ) throws {
         (self.capture, self.holdsBack) = (capture, holdsBack)
         vault = capture.vault
         account = capture.account.number
         (self.origin, self.deep, self.progress) = (origin, deep, progress)
+        checkpoints = try Checkpoints(vault, try vault.projections(), account)
+        isFull = deep || checkpoints.isStale(at: vault.clock)
+    }
+
+    /// The folders of vault and source at one moment.
+    private struct View {
+        var folders: FolderComparison
+        /// By the source's name.
+        var numbers: [[UInt8]: UInt32]
+        var structure: [Change]
+        var comparisons: [MessageComparison]
+
+        var hasLost: Bool { !folders.deleted.isEmpty || comparisons.contains { !$0.vanished.isEmpty } }
+        var lost: [[UInt32]] { [folders.deleted.map(\.number)] + comparisons.map { $0.vanished.map(\.number) } }
     }
 
     func run(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws -> PassReport {
         let projections = try vault.projections()
-        nextFolder = try projections.highestNumber(account, .folder) + 1
         nextMessage = try projections.highestNumber(account, .message) + 1
-        let listed = try capture.source.folders()
-        let folders = FolderComparison(known: try knownFolders(projections), listed: listed)
-        report.folders = listed.count
-        try refuseAnotherSource(folders, projections)
-
-        var numbers: [[UInt8]: UInt32] = [:]
-        let structure = folderChanges(folders, &numbers)
-        for (name, number) in numbers { folderNames[number] = name }
+        let known = try knownFolders(projections)
         var scope = wanted
-        var comparisons = try compare(folders, numbers, scope, projections)
+        var view = try look(known, scope, projections)
+        try refuseAnotherSource(view.folders, projections)
         // What vanished here may have appeared where had been looked before, or where nobody has looked yet: look once
         // more, until it stays the same.
-        for _ in 0..<Pass.confirmations where comparisons.contains(where: { !$0.vanished.isEmpty }) {
+        for _ in 0..<Pass.confirmations where view.hasLost {
+            doubt(view.comparisons)
             let wider = try meanwhile().map { scope.union($0) } ?? scope
-            let again = try compare(folders, numbers, wider, projections)
-            let isSame =
-                wider == scope
-                && again.map { $0.vanished.map(\.number) } == comparisons.map { $0.vanished.map(\.number) }
-            (comparisons, scope) = (again, wider)
+            let again = try look(known, wider, projections)
+            let isSame = wider == scope && again.lost == view.lost
+            (view, scope) = (again, wider)
             if isSame { break }
         }
-        try commit(structure)
-        try store(comparisons, folders) {
+        for (name, number) in view.numbers { folderNames[number] = name }
+        try commit(view.structure)
+        try store(view.comparisons, view.folders) {
             // Everywhere: the folder a message came from need not be one of those that were asked for.
             let counted = (self.report.messages, self.report.unlistable, self.report.passedOver)
             defer { (self.report.messages, self.report.unlistable, self.report.passedOver) = counted }
-            return try self.compare(folders, numbers, .all, projections)
+            let now = try capture.source.folders()
+            return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
         }
         capture.held = held
+        try record(view, scope)
         return report
+    }
+
+    /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing.
+    private func look(_ known: [KnownFolder], _ scope: PassScope, _ projections: OpenProjections) throws -> View {
+        nextFolder = try projections.highestNumber(account, .folder) + 1
+        (report.foldersCreated, report.foldersChanged) = (0, 0)
+        let listed = try capture.source.folders()
+        report.folders = listed.count
+        var folders = FolderComparison(known: known, listed: listed)
+        try addAttributes(&folders)
+        var numbers: [[UInt8]: UInt32] = [:]
+        let structure = folderChanges(folders, &numbers)
+        return View(
+            folders: folders, numbers: numbers, structure: structure,
+            comparisons: try compare(folders, numbers, scope, projections))
+    }
+
+    /// Looks at what else there is about folders in which something is new.
+    private func addAttributes(_ folders: inout FolderComparison) throws {
+        func look(_ folder: inout SourceFolder) throws {
+            guard folder.problem == nil else { return }
+            folder.attributes = try capture.source.attributes(of: folder)
+        }
+        for index in folders.pairs.indices {
+            let pair = folders.pairs[index]
+            let isNew = isFull || pair.source.checkpoint.isEmpty || checkpoints[pair.number] != pair.source.checkpoint
+            if isNew { try look(&folders.pairs[index].source) }
+        }
+        for index in folders.created.indices { try look(&folders.created[index]) }
+    }
+
+    /// What lost much at once is listed as a whole the next time.
+    private func doubt(_ comparisons: [MessageComparison]) {
+        for comparison in comparisons
+        where comparison.vanished.count >= Pass.doubtfulMessages
+            && comparison.vanished.count * Pass.doubtfulShare > comparison.known
+        {
+            doubted.insert(comparison.folder)
+        }
+    }
+
+    /// Remembers how far the folders that were looked at have been recorded.
+    private func record(_ view: View, _ scope: PassScope) throws {
+        var found: [UInt32: [UInt8]] = [:]
+        for comparison in view.comparisons
+        where !incomplete.contains(comparison.folder) && !delayed.contains(comparison.folder) {
+            found[comparison.folder] = comparison.listing.checkpoint
+        }
+        for folder in incomplete { found[folder] = [] }
+        for folder in view.folders.deleted { found[folder.number] = [] }
+        let isListed = isFull && scope == .all && report.isComplete && report.vanished == 0 && delayed.isEmpty
+        guard let note = checkpoints.note(found, listed: isListed ? vault.clock : nil) else { return }
+        try vault.commit([JournalEntry(account: account, origin: origin, changes: [], note: note)])
     }
 
     private func knownFolders(_ projections: OpenProjections) throws -> [KnownFolder] {
@@ -168,7 +243,7 @@ private final class Pass {
         for folder in folders.created {
             let state = FolderState(
                 path: folder.path, isSubscribed: folder.isSubscribed, uidValidity: folder.uidValidity,
-                sourceName: folder.name, sourceIdentity: folder.identity)
+                sourceName: folder.name, sourceIdentity: folder.identity, attributes: folder.attributes ?? [])
             numbers[folder.name] = nextFolder
             changes.append(Change(ItemID(.folder, nextFolder), .created, ItemState(state)))
             nextFolder += 1
@@ -183,6 +258,7 @@ private final class Pass {
     ) throws -> [MessageComparison] {
         var found: [MessageComparison] = []
         report.messages = 0
+        var isPartial = false
         report.unlistable = []
         report.passedOver = []
         let created = Set(folders.created.map(\.name))
@@ -194,6 +270,19 @@ private final class Pass {
             guard isWanted, let number = numbers[folder.name] else { continue }
             do {
                 if let problem = folder.problem { throw problem }
+                let mayTrust = !isFull && !doubted.contains(number)
+                if mayTrust, let checkpoint = checkpoints[number] {
+                    isPartial = true
+                    if checkpoint == folder.checkpoint { continue }
+                    if let changes = try capture.source.changes(in: folder, since: checkpoint) {
+                        let comparison = try MessageComparison(
+                            vault, projections, account: account, folder: number, changes: changes)
+                        if comparison.isConsistent {
+                            found.append(comparison)
+                            continue
+                        }
+                    }
+                }
                 let listing = try capture.source.list(folder)
                 report.messages += listing.count
                 report.passedOver += listing.passedOver
@@ -205,6 +294,8 @@ private final class Pass {
                 report.unlistable.append("\(failure)")
             }
         }
+        // What was not looked at is what it was.
+        if isPartial { report.messages = Int(clamping: try projections.statistics(account).liveMessages) }
         return found
     }
 
@@ -296,6 +387,7 @@ private final class Pass {
         let key = folder + [0] + comparison.listing.name(Int(wanted.position))
         guard !capture.held.contains(key) else { return false }
         held.insert(key)
+        delayed.insert(comparison.folder)
         report.held.insert(folder)
         return true
     }
@@ -313,9 +405,11 @@ private final class Pass {
         switch outcome {
         case .vanished:
             report.vanished += 1
+            incomplete.insert(comparison.folder)
             return nil
         case .unreadable(let code, let what):
             report.unreadable.append(what)
+            incomplete.insert(comparison.folder)
             state.content = .unreadable(code)
             // Its name is all there is to know it by; what was kept of it when it could be read is kept on.
             if let before = matcher.take(named: state.sourceName) {

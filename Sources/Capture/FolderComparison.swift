@@ -18,7 +18,8 @@ struct FolderComparison: Hashable, Sendable {
         var after: FolderState {
             FolderState(
                 path: source.path, isSubscribed: source.isSubscribed, uidValidity: source.uidValidity,
-                sourceName: source.name, sourceIdentity: source.identity)
+                sourceName: source.name, sourceIdentity: source.identity,
+                attributes: source.attributes ?? before.attributes)
         }
 
         /// What is new; empty when nothing is.
@@ -26,7 +27,9 @@ struct FolderComparison: Hashable, Sendable {
             var kinds: ChangeKinds = []
             if before.path != source.path || before.sourceName != source.name { kinds.insert(.renamed) }
             if before.isSubscribed != source.isSubscribed { kinds.insert(.subscription) }
-            if before.uidValidity != source.uidValidity || before.sourceIdentity != source.identity {
+            if before.uidValidity != source.uidValidity || before.sourceIdentity != source.identity
+                || before.attributes != after.attributes
+            {
                 kinds.insert(.metadata)
             }
             return kinds
@@ -79,5 +82,18 @@ struct FolderComparison: Hashable, Sendable {
         }
         deleted = left.values.sorted { $0.number < $1.number }
         pairs.sort { $0.number < $1.number }
+    }
+
+    /// The same folders with the checkpoints they have now.
+    func refreshed(_ listed: [SourceFolder]) -> FolderComparison {
+        let checkpoints = Dictionary(listed.map { ($0.name, $0.checkpoint) }, uniquingKeysWith: { first, _ in first })
+        var fresh = self
+        for index in fresh.pairs.indices {
+            fresh.pairs[index].source.checkpoint = checkpoints[fresh.pairs[index].source.name] ?? []
+        }
+        for index in fresh.created.indices {
+            fresh.created[index].checkpoint = checkpoints[fresh.created[index].name] ?? []
+        }
+        return fresh
     }
 }

@@ -28,16 +28,22 @@ struct Ingest {
     /// Messages of one job; consecutive, so that neighbours share a frame.
     private static let jobMessages = 512
     /// Bytes after which what was appended is made durable and handed on.
-    private static let groupBytes = 12 << 20
+    private static let groupBytes = 8 << 20
+    /// Messages whose IDs are noted at once: each time, half the pages of the header index are written anew. What a crash keeps from
+    /// being noted is read again when it is asked for.
+    private static let notedTogether = 1 << 16
+    /// Bytes a worker holds before it hands them on, in the midst of a job or of a message.
+    private static let heldBytes = 4 << 20
     private static let groupMessages = 8192
     /// Larger ones are streamed.
     private static let wholeMessageBytes: UInt64 = 4 << 20
 
     private struct Output: Sendable {
-        var outcomes: [Outcome]
+        /// Of all messages of the job, with the last of its batches; else none.
+        var outcomes: [Outcome] = []
         var batches: [EncodedBatch]
         /// The message IDs of what the vault had not had before.
-        var ids: [(digest: Digest, ids: [MessageIDHash])]
+        var ids: [(digest: Digest, ids: [MessageIDHash])] = []
     }
 
     /// Reads `wanted` from `listings`; `durable` gets consecutive outcomes when their blobs are on the disk.
@@ -56,16 +62,21 @@ struct Ingest {
         var pendingBatches: [EncodedBatch] = []
         var pendingBytes = 0
         var handed = 0
+        func noteHeaders() throws {
+            try index?.note(ids)
+            ids.removeAll()
+        }
         func flush() throws {
-            guard !pending.isEmpty else { return }
-            try vault.appendBlobs {
-                for batch in pendingBatches { try store.append(batch) }
-                if !pendingBatches.isEmpty { try store.sync() }
+            if !pendingBatches.isEmpty {
+                try vault.appendBlobs {
+                    for batch in pendingBatches { try store.append(batch) }
+                    try store.sync()
+                }
             }
             pendingBatches.removeAll()
             pendingBytes = 0
-            try index?.note(ids)
-            ids.removeAll(keepingCapacity: true)
+            guard !pending.isEmpty else { return }
+            if ids.count >= Ingest.notedTogether { try noteHeaders() }
             let outcomes = pending
             pending.removeAll(keepingCapacity: true)
             let slice = wanted[handed..<handed + outcomes.count]
@@ -81,7 +92,9 @@ struct Ingest {
                 defer { next = end }
                 return Array(wanted[next..<end])
             },
-            work: { (worker: Worker, job: [Wanted]) in try worker.read(job, listings) },
+            work: { (worker: Worker, job: [Wanted], handOn: (Output) throws -> Void) in
+                try worker.read(job, listings, handOn: handOn)
+            },
             consume: { output in
                 pending.append(contentsOf: output.outcomes)
                 pendingBatches.append(contentsOf: output.batches)
@@ -90,6 +103,7 @@ struct Ingest {
                 if pendingBytes >= Ingest.groupBytes || pending.count >= Ingest.groupMessages { try flush() }
             })
         try flush()
+        try noteHeaders()
     }
 
     /// One worker's buffers.
@@ -99,44 +113,65 @@ struct Ingest {
 
         init(_ store: BlobStore) { encoder = store.encoder() }
 
-        func read(_ job: [Wanted], _ listings: [any SourceListing]) throws -> Output {
+        func read(_ job: [Wanted], _ listings: [any SourceListing], handOn: (Output) throws -> Void) throws {
             var outcomes: [Outcome] = []
             var batches: [EncodedBatch] = []
+            var held = 0
             // Outcomes whose digest is known when their batch is finished, and the date found in the source.
             var open: [(index: Int, date: Timestamp, ids: [MessageIDHash]?)] = []
             var ids: [(digest: Digest, ids: [MessageIDHash])] = []
-            func close(_ batch: EncodedBatch) {
+            func close(_ batch: EncodedBatch) throws {
                 batches.append(batch)
+                held += batch.storedBytes
                 for (message, place) in zip(batch.messages, open) {
                     outcomes[place.index] = .stored(
                         message.digest, size: message.size, internalDate: place.date, isNew: message.isNew)
                     if message.isNew, let found = place.ids { ids.append((message.digest, found)) }
                 }
                 open.removeFirst(batch.messages.count)
-            }
-            for wanted in job {
-                do {
-                    let (date, ids) = try add(wanted, listings[wanted.comparison]) { close($0) }
-                    open.append((outcomes.count, date, ids))
-                    outcomes.append(.vanished)
-                } catch let failure as SourceFailure {
-                    switch failure {
-                    case .vanished: outcomes.append(.vanished)
-                    case .unreadable(let code, let what): outcomes.append(.unreadable(code, what))
-                    case .unavailable(let why): throw Failure(.unreachable, why)
-                    }
+                if held >= Ingest.heldBytes {
+                    try handOn(Output(batches: batches))
+                    batches.removeAll(keepingCapacity: true)
+                    held = 0
                 }
-                if encoder.isFull { close(try encoder.finish()) }
             }
-            if !encoder.isEmpty { close(try encoder.finish()) }
-            return Output(outcomes: outcomes, batches: batches, ids: ids)
+            // What nobody gives has vanished.
+            outcomes = Array(repeating: .vanished, count: job.count)
+            var first = 0
+            while first < job.count {
+                let comparison = job[first].comparison
+                let end = job[first...].firstIndex { $0.comparison != comparison } ?? job.count
+                let positions = job[first..<end].map { Int($0.position) }
+                let places = Dictionary(
+                    zip(positions, first..<end), uniquingKeysWith: { first, _ in first })
+                do {
+                    try listings[comparison].read(positions) { position, message in
+                        guard let place = places[position] else { return }
+                        do {
+                            let (date, ids) = try add(try message.get()) { try close($0) }
+                            open.append((place, date, ids))
+                        } catch let failure as SourceFailure {
+                            switch failure {
+                            case .vanished: break
+                            case .unreadable(let code, let what): outcomes[place] = .unreadable(code, what)
+                            case .unavailable: throw failure
+                            }
+                        }
+                        if encoder.isFull { try close(try encoder.finish()) }
+                    }
+                } catch let failure as SourceFailure {
+                    throw Failure(.unreachable, "\(failure)")
+                }
+                first = end
+            }
+            if !encoder.isEmpty { try close(try encoder.finish()) }
+            try handOn(Output(outcomes: outcomes, batches: batches, ids: ids))
         }
 
         /// Reads one message into the encoder and returns its date and message IDs; no IDs of one that is streamed.
         private func add(
-            _ wanted: Wanted, _ listing: any SourceListing, emit: (EncodedBatch) -> Void
+            _ message: any SourceMessage, emit: (EncodedBatch) throws -> Void
         ) throws -> (Timestamp, [MessageIDHash]?) {
-            let message = try listing.open(Int(wanted.position))
             if message.size <= Ingest.wholeMessageBytes {
                 try message.read(into: &buffer)
                 let bytes = buffer
@@ -146,7 +181,7 @@ struct Ingest {
                 )
             } else {
                 let reader = try message.reader()
-                try encoder.add(reading: { try reader.read(into: $0) }, emit: { emit($0) })
+                try encoder.add(reading: { try reader.read(into: $0) }, emit: emit)
             }
             return (message.internalDate, nil)
         }

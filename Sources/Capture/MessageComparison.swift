@@ -21,6 +21,9 @@ struct MessageComparison: Sendable {
     var vanished: [VanishedMessage] = []
     /// New states of messages whose flags or keywords changed.
     var changed: [Change] = []
+    /// Whether everything the source says there is, and nothing else, is known or new. A comparison with all there is always
+    /// is; one with changes may have missed some.
+    private(set) var isConsistent = true
     /// Known, but its bytes are wanted (again): unreadable when last seen, or a deep scan.
     var reread: [Reread] = []
 
@@ -36,6 +39,22 @@ struct MessageComparison: Sendable {
         _ vault: OpenVault, _ projections: OpenProjections, account: AccountNumber, folder: UInt32,
         listing: any SourceListing, deep: Bool
     ) throws {
+        try self.init(vault, projections, account, folder, listing, changes: nil, deep: deep)
+    }
+
+    /// With what has changed since the vault's state was all there was.
+    init(
+        _ vault: OpenVault, _ projections: OpenProjections, account: AccountNumber, folder: UInt32,
+        changes: SourceChanges
+    ) throws {
+        try self.init(vault, projections, account, folder, changes.listing, changes: changes, deep: false)
+        if known - vanished.count + new.count != changes.count { isConsistent = false }
+    }
+
+    private init(
+        _ vault: OpenVault, _ projections: OpenProjections, _ account: AccountNumber, _ folder: UInt32,
+        _ listing: any SourceListing, changes: SourceChanges?, deep: Bool
+    ) throws {
         self.folder = folder
         self.listing = listing
         var seen = [Bool](repeating: false, count: listing.count)
@@ -44,7 +63,7 @@ struct MessageComparison: Sendable {
         func compare() throws {
             try vault.journal.states(pointers) { recorded in
                 guard let state = recorded.state.message else { return }
-                compareOne(recorded.item.number, state, &seen, deep: deep)
+                compareOne(recorded.item.number, state, &seen, changes, deep: deep)
             }
             pointers.removeAll(keepingCapacity: true)
         }
@@ -58,8 +77,15 @@ struct MessageComparison: Sendable {
         new = listing.inOrderOfArrival(new)
     }
 
-    private mutating func compareOne(_ number: UInt32, _ state: MessageState, _ seen: inout [Bool], deep: Bool) {
+    private mutating func compareOne(
+        _ number: UInt32, _ state: MessageState, _ seen: inout [Bool], _ changes: SourceChanges?, deep: Bool
+    ) {
         known += 1
+        if let changes, listing.position(state.sourceName) == nil, !changes.hasVanished(state.sourceName) {
+            // Neither changed nor gone. One whose bytes could not be had is asked for again only where all is listed.
+            if state.digest == nil { isConsistent = false }
+            return
+        }
         guard let position = listing.position(state.sourceName), !seen[position] else {
             vanished.append(VanishedMessage(number: number, state: state))
             return

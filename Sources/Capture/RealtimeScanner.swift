@@ -39,7 +39,7 @@ public struct RealtimeScanner<S: WatchableSource> {
         for (capture, _) in captures { try capture.beginCoverage(.watchBegan) }
         // First everything: what happened while nobody watched.
         var pending = Array(repeating: Pending.everything, count: captures.count)
-        var failing = Array(repeating: false, count: captures.count)
+        var failing = Array(repeating: Trouble(), count: captures.count)
         var isReady = false
         // Something waits to be looked at again, because it may be one half of a move.
         var isHolding = false
@@ -48,7 +48,7 @@ public struct RealtimeScanner<S: WatchableSource> {
         defer { for (capture, _) in captures { try? capture.endCoverage() } }
         while !isStopped() {
             isHolding = false
-            for index in captures.indices where !pending[index].isEmpty {
+            for index in captures.indices where !pending[index].isEmpty && failing[index].isOver(vault.clock) {
                 let scope = pending[index].scope
                 pending[index] = .nothing
                 let capture = captures[index].capture
@@ -61,8 +61,8 @@ public struct RealtimeScanner<S: WatchableSource> {
                             for (source, hint) in try watch.next(timeoutMilliseconds: 0) { pending[source].add(hint) }
                             return pending[index].isEmpty ? nil : pending[index].scope
                         })
-                    if failing[index] { report(.recovered(capture.account)) }
-                    failing[index] = false
+                    if failing[index].isThere { report(.recovered(capture.account)) }
+                    failing[index] = Trouble()
                     if !result.isEmpty || !result.isComplete { report(.recorded(capture.account, result)) }
                     for folder in result.held { pending[index].add(.folder(folder)) }
                     isHolding = isHolding || !result.held.isEmpty
@@ -70,8 +70,8 @@ public struct RealtimeScanner<S: WatchableSource> {
                 } catch {
                     // The vault's own trouble ends the watch; the source's is waited out.
                     guard let why = sourceTrouble(error) else { throw error }
-                    if !failing[index] { report(.failed(capture.account, why)) }
-                    failing[index] = true
+                    if !failing[index].isThere { report(.failed(capture.account, why)) }
+                    failing[index].again(vault.clock, options)
                     pending[index] = .everything
                 }
             }
@@ -112,7 +112,8 @@ public struct RealtimeScanner<S: WatchableSource> {
 
     private func sourceTrouble(_ error: any Error) -> String? {
         switch error {
-        case let failure as Failure where [.unreachable, .sourceDamaged, .refused].contains(failure.code): "\(failure)"
+        case let failure as Failure where [.unreachable, .sourceDamaged, .refused, .signIn].contains(failure.code):
+            "\(failure)"
         case let failure as SourceFailure: "\(failure)"
         default: nil
         }
@@ -132,10 +133,33 @@ public struct RealtimeOptions: Sendable {
     public var longestCoalescingMilliseconds = 60
     /// A full pass at least this often: what no hint told of is found.
     public var sweepMilliseconds = 600_000
-    /// After a failure.
+    /// After a failure; after each further one twice as long, up to a minute.
     public var retryMilliseconds = 1_000
 
     public init() {}
+}
+
+/// An account whose passes fail, and since when it is left alone.
+private struct Trouble {
+    private var failures = 0
+    private var until: Timestamp?
+
+    private static let longestMilliseconds = 60_000
+
+    var isThere: Bool { failures > 0 }
+
+    /// Whether it is time to try; also when a clock was set back.
+    func isOver(_ clock: WallClock) -> Bool {
+        guard let until else { return true }
+        let left = until.rawValue - clock.now().rawValue
+        return left <= 0 || left > Int64(Trouble.longestMilliseconds) * 1_000
+    }
+
+    mutating func again(_ clock: WallClock, _ options: RealtimeOptions) {
+        let milliseconds = min(options.retryMilliseconds << min(failures, 10), Trouble.longestMilliseconds)
+        failures += 1
+        until = Timestamp(rawValue: clock.now().rawValue + Int64(milliseconds) * 1_000)
+    }
 }
 
 /// Where a pass has to look next.

@@ -45,7 +45,9 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .unreachable, "the Maildir \(path) cannot be read: \(failure)",
                     hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
             }
-        case .server(let server): throw Location.notYet(server)
+        case .server(let server):
+            return IMAPSource(
+                server.access, patience: server.patience, hints: server.hints, hintedUser: server.user)
         }
     }
 
@@ -60,7 +62,12 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .refused, "\(path) is neither a Maildir nor empty: \(failure)",
                     hint: "Name a Maildir, or a directory that does not exist yet")
             }
-        case .server(let server): throw Location.notYet(server)
+        case .server(let server):
+            do {
+                return try IMAPTargetView(server.access, patience: server.patience)
+            } catch let failure as SourceFailure {
+                throw Failure(.unreachable, "the mail server cannot be looked at: \(failure)", hint: "Try again later")
+            }
         }
     }
 
@@ -73,12 +80,13 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
             } catch let failure as TargetFailure {
                 throw Failure(targetFailure: failure, "the Maildir \(path) cannot be written")
             }
-        case .server(let server): throw Location.notYet(server)
+        case .server(let server):
+            do {
+                return try IMAPTarget(server.access, patience: server.patience)
+            } catch let failure as TargetFailure {
+                throw Failure(targetFailure: failure, "the mail server cannot be written")
+            }
         }
-    }
-
-    private static func notYet(_ server: ServerLocation) -> Failure {
-        Failure(.usage, "this version registers accounts on \(server.endpoint), and cannot read or write them yet")
     }
 }
 

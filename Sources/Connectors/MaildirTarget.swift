@@ -85,8 +85,16 @@ private final class MaildirTargetFolderWriter: TargetFolder {
     }
 
     func deliver(
-        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
-    ) throws -> (name: [UInt8], lostKeywords: [[UInt8]]) {
+        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void,
+        done: @escaping (Result<Delivered, TargetFailure>) throws -> Void
+    ) throws {
+        let delivered = try deliverAtOnce(message, write)
+        try done(.success(delivered))
+    }
+
+    private func deliverAtOnce(
+        _ message: Delivery, _ write: ((RawSpan) throws -> Void) throws -> Void
+    ) throws -> Delivered {
         if let name = message.name, try isTaken(name) { throw TargetFailure.exists }
         let (flags, lost) = try maildirFlags(message.flags, message.keywords)
         do {
@@ -102,7 +110,7 @@ private final class MaildirTargetFolderWriter: TargetFolder {
             let (_, name) = try delivery.finish()
             let base = MaildirFileName(parsing: name).base
             names?.insert(base)
-            return (base, lost)
+            return Delivered(name: base, lostKeywords: lost)
         } catch let error as MaildirError {
             throw TargetFailure(error)
         }

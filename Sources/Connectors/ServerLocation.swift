@@ -20,15 +20,21 @@ public struct ServerLocation: Hashable, Sendable {
     public var authorities: String?
     /// Whether somebody has said that the password may travel unprotected.
     public var allowsPlaintext: Bool
+    /// For how long a silent server is waited for, in seconds; nil: for as long as usual.
+    public var timeoutSeconds: Int?
+    /// How the server tells at once what has changed, where it does.
+    public var hints: HintChannel?
 
     public init(
         security: ServerAccess.Security, endpoint: Endpoint, user: String, secret: SecretReference,
         master: String? = nil, masterSeparator: String? = nil, mechanism: ServerAccess.Mechanism = .automatic,
-        authorities: String? = nil, allowsPlaintext: Bool = false
+        authorities: String? = nil, allowsPlaintext: Bool = false, timeoutSeconds: Int? = nil,
+        hints: HintChannel? = nil
     ) throws(Failure) {
         (self.security, self.endpoint, self.user, self.secret) = (security, endpoint, user, secret)
         (self.master, self.masterSeparator, self.mechanism) = (master, masterSeparator, mechanism)
         (self.authorities, self.allowsPlaintext) = (authorities, allowsPlaintext)
+        (self.timeoutSeconds, self.hints) = (timeoutSeconds, hints)
         try check()
     }
 
@@ -47,10 +53,23 @@ public struct ServerLocation: Hashable, Sendable {
         if master != nil, [.xoauth2, .oauthbearer].contains(mechanism) {
             throw Failure(.usage, "a token is its user's own: a master user signs in with a password")
         }
+        if let timeoutSeconds, !(1...86_400).contains(timeoutSeconds) {
+            throw Failure(.usage, "a timeout of \(timeoutSeconds) seconds", hint: "Write 1 to 86400 seconds")
+        }
         if let authorities, !authorities.hasPrefix("/") {
             throw Failure(
                 .usage, "the path of the authorities is relative: \(authorities)", hint: "Write the whole path")
         }
+    }
+
+    /// How long to wait for the server.
+    public var patience: IMAPPatience {
+        var patience = IMAPPatience()
+        guard let seconds = timeoutSeconds else { return patience }
+        patience.silenceMilliseconds = seconds * 1_000
+        patience.connectMilliseconds = min(patience.connectMilliseconds, seconds * 1_000)
+        patience.commandMilliseconds = seconds * 10_000
+        return patience
     }
 
     public static let schemes = ["imap", "imaps"]
@@ -89,6 +108,8 @@ extension ServerLocation: CustomStringConvertible {
         if security == .startTLS { options.append("starttls") }
         if let authorities { options.append("ca=" + PercentText.encoded(authorities)) }
         if allowsPlaintext { options.append("allow_plaintext") }
+        if let timeoutSeconds { options.append("timeout=\(timeoutSeconds)") }
+        if let hints { options.append("hints=" + PercentText.encoded("\(hints)")) }
         return text + "/?" + options.joined(separator: "&")
     }
 }
@@ -104,6 +125,8 @@ extension ServerLocation {
         public var authorities: String?
         public var isStartTLS = false
         public var allowsPlaintext = false
+        public var timeoutSeconds: Int?
+        public var hints: HintChannel?
 
         public init() {}
     }
@@ -152,7 +175,8 @@ extension ServerLocation {
             security: security, endpoint: try ServerLocation.endpoint(rest, security), user: found.user ?? "",
             secret: secret, master: found.master, masterSeparator: found.masterSeparator,
             mechanism: found.mechanism ?? .automatic, authorities: found.authorities,
-            allowsPlaintext: found.allowsPlaintext)
+            allowsPlaintext: found.allowsPlaintext, timeoutSeconds: found.timeoutSeconds,
+            hints: found.hints)
     }
 
     /// A user's name as it stands in a URL.
@@ -219,6 +243,12 @@ extension ServerLocation {
             case "starttls": options.isStartTLS = true
             case "ca": options.authorities = value
             case "allow_plaintext": options.allowsPlaintext = true
+            case "timeout":
+                guard let seconds = Int(value) else { throw unreadable("its timeout is no number") }
+                options.timeoutSeconds = seconds
+            case "hints":
+                guard let channel = HintChannel(value) else { throw unreadable("it does not know such hints") }
+                options.hints = channel
             default: throw unreadable("it has an option of another kind")
             }
         }

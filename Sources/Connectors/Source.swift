@@ -13,6 +13,11 @@ public protocol Source: Sendable {
     func folders() throws -> [SourceFolder]
     /// Every message of one folder, as it stands now.
     func list(_ folder: SourceFolder) throws -> any SourceListing
+    /// What is new in a folder since the listing or the changes that had `checkpoint`; nil where the source cannot tell.
+    func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges?
+    /// What else the source keeps about a folder, sorted by name; nil where it keeps nothing of the kind. Asked only of folders in
+    /// which something is new.
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]?
     /// What the source is as a whole: a directory's identity, a server's name. Another one under the same URL is not the
     /// same source.
     func identity() throws -> [UInt8]
@@ -23,6 +28,25 @@ public protocol Source: Sendable {
 
 extension Source {
     public var hasUniqueNames: Bool { false }
+}
+
+extension Source {
+    public func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges? { nil }
+    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { nil }
+}
+
+/// What is new in a folder.
+public struct SourceChanges: Sendable {
+    /// The messages that are new, and those whose flags may be other ones, as they are now.
+    public var listing: any SourceListing
+    /// How many messages there are in all. Who knows another number has missed something, and lists the folder.
+    public var count: Int
+    /// Whether a message that was there, by its name, is gone.
+    public var hasVanished: @Sendable ([UInt8]) -> Bool
+
+    public init(listing: any SourceListing, count: Int, hasVanished: @escaping @Sendable ([UInt8]) -> Bool) {
+        (self.listing, self.count, self.hasVanished) = (listing, count, hasVanished)
+    }
 }
 
 /// A kind of source that can say that something has happened.
@@ -63,15 +87,21 @@ public struct SourceFolder: Hashable, Sendable {
     public var identity: [UInt8]
     public var isSubscribed: Bool
     public var uidValidity: UInt64
+    /// What else is known about it; nil where it was not looked at.
+    public var attributes: [FolderAttribute]?
     /// Why it cannot be listed, when it cannot: then nothing may be concluded from what it does not show.
     public var problem: SourceFailure?
+    /// What its next listing would have as ``SourceListing/checkpoint`` if nothing happened until then; empty where the source
+    /// cannot tell. Equal checkpoints: nothing is new.
+    public var checkpoint: [UInt8]
 
     public init(
         name: [UInt8], path: [[UInt8]], identity: [UInt8], isSubscribed: Bool = false, uidValidity: UInt64 = 0,
-        problem: SourceFailure? = nil
+        problem: SourceFailure? = nil, checkpoint: [UInt8] = []
     ) {
         (self.name, self.path, self.identity) = (name, path, identity)
         (self.isSubscribed, self.uidValidity, self.problem) = (isSubscribed, uidValidity, problem)
+        self.checkpoint = checkpoint
     }
 }
 
@@ -86,8 +116,15 @@ public protocol SourceListing: Sendable {
     func keywords(_ position: Int) -> [[UInt8]]
     /// Opens a message to read it. Throws ``SourceFailure``.
     func open(_ position: Int) throws -> any SourceMessage
+    /// Reads several messages, in whatever order the source has them at hand, and gives each to `each`, which has it for the
+    /// call only. A message that is not given has vanished.
+    func read(_ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void) throws
+    /// How large each message is, as the source has it; nil for one that has vanished. Throws ``SourceFailure``.
+    func sizes() throws -> [UInt64?]
     /// Entries that are no messages and were passed over, for a person.
     var passedOver: [String] { get }
+    /// What the source needs to be told to say what was new since this listing; empty where it cannot.
+    var checkpoint: [UInt8] { get }
     /// The same positions in the order in which the messages came, where the source can tell: neighbours in time are
     /// alike and compress together.
     func inOrderOfArrival(_ positions: [Int32]) -> [Int32]
@@ -95,6 +132,27 @@ public protocol SourceListing: Sendable {
 
 extension SourceListing {
     public func inOrderOfArrival(_ positions: [Int32]) -> [Int32] { positions }
+    public var checkpoint: [UInt8] { [] }
+
+    public func sizes() throws -> [UInt64?] {
+        try (0..<count).map { position in
+            do { return try open(position).size } catch SourceFailure.vanished { return nil }
+        }
+    }
+
+    public func read(
+        _ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void
+    ) throws {
+        for position in positions {
+            let message: any SourceMessage
+            do { message = try open(position) } catch let failure as SourceFailure {
+                if case .unavailable = failure { throw failure }
+                if case .unreadable = failure { try each(position, .failure(failure)) }
+                continue
+            }
+            try each(position, .success(message))
+        }
+    }
 }
 
 /// A message that is being read.

@@ -27,6 +27,12 @@ public protocol TargetView: Sendable {
     func name(of state: FolderState) throws -> [UInt8]
     /// Whether a message can be called that.
     func accepts(name: [UInt8]) -> Bool
+    /// Whether a message can be asked to be called something; else the target gives names of its own.
+    var takesNames: Bool { get }
+    /// What it makes of messages it cannot keep as they are, likeliest first.
+    var forms: [DeliveredForm] { get }
+    /// How many bytes may be delivered; nil when that is not known. Throws ``SourceFailure``.
+    func room() throws -> UInt64?
     /// Why the folder, once its messages are gone, cannot be removed; nil when it can.
     func obstacle(removing folder: SourceFolder) throws -> String?
 }
@@ -38,6 +44,10 @@ extension Target {
 }
 
 extension TargetView {
+    public var takesNames: Bool { true }
+    public var forms: [DeliveredForm] { [] }
+    public func room() throws -> UInt64? { nil }
+
     public func obstacle(removing folder: SourceFolder) throws -> String? {
         "folders are not removed from such a target"
     }
@@ -45,15 +55,48 @@ extension TargetView {
 
 /// A folder of a ``Target``.
 public protocol TargetFolder: AnyObject {
-    /// Delivers a message whose bytes `write` gives, piece by piece. Returns what it is called there and the keywords
-    /// that could not be kept. Throws ``TargetFailure``.
+    /// Delivers a message whose bytes `write` gives, piece by piece; it may be asked for them twice. `done` hears what
+    /// became of it: at once, or with later ones, at the latest in ``flush()``. Throws ``TargetFailure``.
     func deliver(
-        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
-    ) throws -> (name: [UInt8], lostKeywords: [[UInt8]])
+        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void,
+        done: @escaping (Result<Delivered, TargetFailure>) throws -> Void
+    ) throws
+    /// Delivers what was held back.
+    func flush() throws
     /// Gives the message listed as `name` these flags and keywords; returns the keywords that could not be kept.
     func setFlags(_ name: [UInt8], _ flags: MessageFlags, _ keywords: [[UInt8]]) throws -> [[UInt8]]
     /// Removes the message.
     func remove(_ name: [UInt8]) throws
+}
+
+extension TargetFolder {
+    public func flush() throws {}
+
+    /// Delivers one message and waits for it. Throws ``TargetFailure``.
+    public func deliver(
+        _ message: Delivery, write: ((RawSpan) throws -> Void) throws -> Void
+    ) throws -> Delivered {
+        var found: Result<Delivered, TargetFailure>?
+        try deliver(message, write: write) { found = $0 }
+        try flush()
+        guard let found else {
+            throw TargetFailure.unavailable("nothing became of a message", isNoSpace: false, isPermission: false)
+        }
+        return try found.get()
+    }
+}
+
+/// What became of a message.
+public struct Delivered: Hashable, Sendable {
+    /// What it is called there; empty where the target does not say.
+    public var name: [UInt8]
+    public var lostKeywords: [[UInt8]]
+    /// Whether its bytes are not quite what they were: one of the target's ``TargetView/forms``.
+    public var isAltered: Bool
+
+    public init(name: [UInt8], lostKeywords: [[UInt8]] = [], isAltered: Bool = false) {
+        (self.name, self.lostKeywords, self.isAltered) = (name, lostKeywords, isAltered)
+    }
 }
 
 /// A message to be delivered.

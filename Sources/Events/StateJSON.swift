@@ -96,6 +96,18 @@ extension JSONWriter {
         }
         key("source_name")
         name(folder.sourceName, "source_name_b64")
+        guard !folder.attributes.isEmpty else { return }
+        key("attributes")
+        beginArray()
+        for attribute in folder.attributes {
+            beginObject()
+            key("name")
+            name(attribute.name, "name_b64")
+            key("value")
+            name(attribute.value, "value_b64")
+            endObject()
+        }
+        endArray()
     }
 
     private mutating func accountMembers(_ account: AccountState) {

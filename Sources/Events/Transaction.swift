@@ -101,6 +101,7 @@ public struct Note: Hashable, Sendable {
         case unreadable = 10
         /// Stands for a transaction that neither copy of the journal has any more.
         case lost = 11
+        case sourceCheckpoint = 12
 
         public var name: StaticString {
             switch self {
@@ -115,6 +116,7 @@ public struct Note: Hashable, Sendable {
             case .vaultCreated: "vault_created"
             case .unreadable: "unreadable"
             case .lost: "lost"
+            case .sourceCheckpoint: "source_checkpoint"
             }
         }
     }

@@ -74,10 +74,11 @@ public final class OpenHeaderIndex: Sendable {
     public func note(_ found: [(digest: Digest, ids: [MessageIDHash])]) throws {
         guard !found.isEmpty else { return }
         try environment.write { (transaction: inout WriteTransaction) in
-            for (digest, ids) in found {
+            // In the order of the keys: pages are filled, not halved.
+            for (digest, ids) in found.sorted(by: { $0.digest < $1.digest }) {
                 var row = ByteWriter(capacity: 8 * ids.count)
                 for id in ids.prefix(OpenHeaderIndex.idsOfOne) { row.integer(id.key) }
-                try transaction.put(
+                try transaction.putAscending(
                     blobs, Key(blob: digest), OpenHeaderIndex.sealed(Key(blob: digest), row.bytes).span.bytes)
             }
         }

@@ -54,11 +54,12 @@ struct SegmentWriter: Sendable {
     /// Makes durable all that was written before `end`.
     mutating func finish(at end: Int) throws {
         if end > allocated {
-            // By an eighth of what there is, so that a small vault stays small; behind a large append, whose flush has
+            // By a part of what there is, so that a small vault stays small; behind a large append, whose flush has
             // more to do than to note the new size, by little.
-            let isLarge = end - allocated >= SegmentWriter.zeroStep / 4
+            let isLarge = end - allocated >= SegmentWriter.zeroStep / 8
             let ahead =
-                isLarge ? SegmentWriter.leastAhead : min(max(end / 8, SegmentWriter.leastAhead), SegmentWriter.zeroStep)
+                isLarge
+                ? SegmentWriter.leastAhead : min(max(end / 32, SegmentWriter.leastAhead), SegmentWriter.zeroStep)
             try file.write([UInt8](repeating: 0, count: ahead).span.bytes, at: end)
             allocated = end + ahead
         }

@@ -16,6 +16,10 @@ public struct RestorePlan: Sendable {
     public var subscriptions: [[[UInt8]]]?
     /// Raw bytes to be written.
     public var bytes: UInt64 = 0
+    /// How much the target has room for; nil when that is not known.
+    public var room: UInt64?
+    /// Whether messages keep their names; else the target gives new ones.
+    public var takesNames = true
     /// What a person should know before it runs.
     public var warnings: [String] = []
 
@@ -94,6 +98,8 @@ public struct RestoreReport: Sendable {
     public var unrestored: [Unrestored] = []
     /// Keywords and subscriptions the target could not keep.
     public var losses: [String] = []
+    /// Messages whose line ends the target's protocol wanted to be others.
+    public var altered = 0
     public var foldersCreated = 0
     public var foldersRemoved = 0
     public var bytes: UInt64 = 0

@@ -11,6 +11,11 @@ public struct RestorePlanner {
     private let request: RestoreRequest
     private let projections: OpenProjections
     private let target: any TargetView
+    private let forms: AlteredForms
+    /// Whether the target is where the account was captured: there a message's name is the message.
+    private let isHome: Bool
+    /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
+    private let delivered: [ItemID: [[[UInt8]]]]
     private var plan: RestorePlan
     private var folderIndex: [[UInt8]: Int] = [:]
     private var present: [PresentFolder] = []
@@ -20,8 +25,12 @@ public struct RestorePlanner {
     public static func plan(
         _ vault: OpenVault, _ request: RestoreRequest, operation: UniqueID
     ) throws -> RestorePlan {
-        var planner = try RestorePlanner(vault, request, operation)
-        return try planner.make()
+        do {
+            var planner = try RestorePlanner(vault, request, operation)
+            return try planner.make()
+        } catch let failure as SourceFailure {
+            throw Failure(cannotLook: failure, at: request.target)
+        }
     }
 
     private init(_ vault: OpenVault, _ request: RestoreRequest, _ operation: UniqueID) throws {
@@ -29,6 +38,22 @@ public struct RestorePlanner {
         projections = try vault.projections()
         plan = RestorePlan(request)
         target = try request.target.view()
+        plan.takesNames = target.takesNames
+        forms = AlteredForms(target, vault)
+        isHome = request.account.state.sources.contains(request.target.description)
+        delivered = target.takesNames ? [:] : try RestorePlanner.delivered(vault, request)
+    }
+
+    /// A server may change a message more than can be foretold; that it took it, the journal knows.
+    private static func delivered(_ vault: OpenVault, _ request: RestoreRequest) throws -> [ItemID: [[[UInt8]]]] {
+        var found: [ItemID: [[[UInt8]]]] = [:]
+        for operation in try vault.operations()
+        where operation.account == request.account.number && operation.target == request.target.description {
+            for (step, folder) in try Undo.steps(vault, operation) where step.action == .deliver {
+                if let item = step.item { found[item, default: []].append([folder.sourceName, step.name]) }
+            }
+        }
+        return found
     }
 
     private mutating func make() throws -> RestorePlan {
@@ -51,6 +76,10 @@ public struct RestorePlanner {
             }
         }
         plan.bytes = plan.steps.reduce(0) { $1.action == .deliver ? $0 + $1.size : $0 }
+        if plan.bytes > 0 { plan.room = try target.room() }
+        if let room = plan.room, room < plan.bytes {
+            plan.warnings.append("It needs \(plan.bytes) bytes, and the target has room for \(room)")
+        }
         try warnOfEmptiness(messages.count)
         return plan
     }
@@ -202,6 +231,8 @@ public struct RestorePlanner {
         let name = plan.folders[folder].name
         let place = present.firstIndex { $0.folder.name == name }
         var taken = Set<[UInt8]>()
+        if let place { present[place].expect(sizes: Set(messages.map(\.state.size))) }
+        var others: [(step: RestoreStep, message: Wanted)] = []
         for message in messages {
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
@@ -212,27 +243,84 @@ public struct RestorePlanner {
                 action: .deliver, item: message.item, folder: folder, name: message.state.sourceName, digest: digest,
                 size: size, internalDate: message.state.internalDate, flags: message.state.flags,
                 keywords: message.state.keywords)
-            if taken.contains(step.name) || !target.accepts(name: step.name) { step.name = otherName(message) }
-            if let place, let there = try present[place].find(step.name, digest, size, believing: !request.isExact) {
+            let isNamed =
+                target.takesNames
+                ? target.accepts(name: step.name)
+                : isHome && place.map { present[$0].listing.position(step.name) != nil } ?? false
+            if taken.contains(step.name) || !isNamed {
+                step.name = target.takesNames ? otherName(message) : awaitedName(message, place)
+            }
+            let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
+            if let place, !isNamed, let there = present[place].claim(anyOf: known) {
                 try planExisting(&step, there, place, message)
-                continue
+            } else if let place,
+                let there = try present[place].find(step.name, digest, size, believing: !request.isExact)
+            {
+                try planExisting(&step, there, place, message)
+            } else if place == nil || target.forms.isEmpty {
+                try planMissing(step, message, place, &taken)
+            } else {
+                others.append((step, message))
             }
-            let elsewhere = present.indices.first { $0 != place && present[$0].listing.position(step.name) != nil }
-            if let elsewhere, request.only != .all, !request.isExact, request.into == nil {
-                plan.skipped += 1
-                plan.conflicts.append(
-                    (
-                        message.item,
-                        "is in \(String(decoding: Array(present[elsewhere].folder.path.joined(separator: [47])), as: UTF8.self)) now"
-                    ))
-                continue
+        }
+        guard let place else { return }
+        try planAltered(others, place, &taken)
+    }
+
+    /// Messages that are not there as they are; the target may have them as it would have made them.
+    private mutating func planAltered(
+        _ others: [(step: RestoreStep, message: Wanted)], _ place: Int, _ taken: inout Set<[UInt8]>
+    ) throws {
+        let hasUnclaimed = present[place].hasUnclaimed
+        let altered = others.map { hasUnclaimed ? forms.of($0.step.digest) : [] }
+        present[place].expect(sizes: Set(altered.joined().map(\.size)))
+        for (index, other) in others.enumerated() {
+            var step = other.step
+            var there: PresentMessage?
+            for form in altered[index] where there == nil { there = try present[place].find(form.digest, form.size) }
+            if let there {
+                try planExisting(&step, there, place, other.message)
+            } else {
+                try planMissing(step, other.message, place, &taken)
             }
-            guard request.only != .flags else {
-                plan.skipped += 1
-                continue
-            }
-            taken.insert(step.name)
-            plan.steps.append(step)
+        }
+    }
+
+    private mutating func planMissing(
+        _ step: RestoreStep, _ message: Wanted, _ place: Int?, _ taken: inout Set<[UInt8]>
+    ) throws {
+        if request.only != .all, !request.isExact, request.into == nil,
+            let elsewhere = try elsewhere(step, message, place)
+        {
+            plan.skipped += 1
+            let path = Array(present[elsewhere].folder.path.joined(separator: [UInt8(ascii: "/")]))
+            plan.conflicts.append((message.item, "is in \(String(decoding: path, as: UTF8.self)) now"))
+            return
+        }
+        guard request.only != .flags else {
+            plan.skipped += 1
+            return
+        }
+        taken.insert(step.name)
+        plan.steps.append(step)
+    }
+
+    /// The folder a message is in now that is not where it was then.
+    private func elsewhere(_ step: RestoreStep, _ message: Wanted, _ place: Int?) throws -> Int? {
+        if target.takesNames {
+            return present.indices.first { $0 != place && present[$0].listing.position(step.name) != nil }
+        }
+        // A server gives a message another name in each folder; which, the vault knows of what it has captured there.
+        guard isHome else { return nil }
+        let account = request.account.number
+        let newest = try vault.journal.head().transaction
+        guard let pointer = try projections.pointer(account, message.item, asOf: newest), !pointer.isDeleted,
+            let now = try vault.journal.state(message.item, at: pointer).state.message,
+            let folder = try projections.pointer(account, ItemID(.folder, now.folder), asOf: newest),
+            let name = try vault.journal.state(ItemID(.folder, now.folder), at: folder).state.folder?.sourceName
+        else { return nil }
+        return present.indices.first {
+            $0 != place && present[$0].folder.name == name && present[$0].listing.position(now.sourceName) != nil
         }
     }
 
@@ -277,6 +365,11 @@ public struct RestorePlanner {
         plan.steps.append(step)
     }
 
+    /// Stands for a name the target will give: it says which message was the last before, and whose it is.
+    private func awaitedName(_ message: Wanted, _ place: Int?) -> [UInt8] {
+        (place.map { present[$0].lastName } ?? []) + Array(">\(message.item)-\(request.point.rawValue)".utf8)
+    }
+
     /// A name of our own, the same whenever this operation is planned.
     private func otherName(_ message: Wanted) -> [UInt8] {
         let own = ".\(message.item)-\(request.point.rawValue)"
@@ -290,6 +383,7 @@ public struct RestorePlanner {
     /// What is there and was not there then. Only what the vault keeps may go.
     private mutating func planRemovals() throws {
         for place in present.indices where present[place].folder.problem == nil {
+            present[place].expect(sizes: nil)
             for position in 0..<present[place].listing.count where !present[place].claimed[position] {
                 let name = Array(present[place].listing.name(position))
                 let there = PresentMessage(position: position, isSame: false)
@@ -338,15 +432,15 @@ public struct RestorePlanner {
     }
 
     private mutating func removal(of there: PresentMessage, _ place: Int) throws -> RestoreStep? {
+        let content = try present[place].content(there.position)
+        guard try vault.blobs.contains(content.digest) else { return nil }
         let folder = present[place]
-        let (digest, size, date) = try folder.content(there.position)
-        guard try vault.blobs.contains(digest) else { return nil }
         let flags = folder.listing.flags(there.position)
         let keywords = folder.listing.keywords(there.position)
         return RestoreStep(
             action: .remove, item: nil, folder: index(of: folder.folder),
-            name: Array(folder.listing.name(there.position)), digest: digest,
-            size: size, internalDate: date, flags: flags, keywords: keywords, flagsBefore: flags,
+            name: Array(folder.listing.name(there.position)), digest: content.digest,
+            size: content.size, internalDate: content.date, flags: flags, keywords: keywords, flagsBefore: flags,
             keywordsBefore: keywords)
     }
 
@@ -366,5 +460,14 @@ public struct RestorePlanner {
         plan.warnings.append(
             "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(largest.value) of "
                 + "them in \(largest.key). The last restore point before that is @\(largest.key.rawValue - 1)")
+    }
+}
+
+extension Failure {
+    /// What is at a target cannot be seen: nothing was concluded, and nothing written.
+    init(cannotLook failure: SourceFailure, at target: Location) {
+        self.init(
+            .unreachable, "what is at \(target) cannot be seen: \(failure)",
+            hint: "Run it again later. Nothing was written")
     }
 }

@@ -37,6 +37,11 @@ public struct RestoreRun {
     /// Does it. Throws ``Failure`` when the target or the vault cannot be used any more; what was done stays, and is
     /// recorded.
     public func run(progress: (RestoreProgress) -> Void = { _ in }) throws -> RestoreReport {
+        if let room = plan.room, room < plan.bytes {
+            throw Failure(
+                .noSpace, "it needs \(plan.bytes) bytes, and the target has room for \(room)",
+                hint: "Raise the quota, or restore less. Nothing was written")
+        }
         var report = RestoreReport(operation)
         report.unrestored = plan.unrestored
         report.skipped = plan.skipped
@@ -119,13 +124,18 @@ public struct RestoreRun {
                 try record(.operationStep, job.map { $0.field(plan.folders[$0.folder]) })
                 return job
             },
-            work: { (worker: RestoreWorker, job: [RestoreStep]) in
-                var outcome = StepOutcome()
-                try worker.perform(try worker.inPackOrder(job), &outcome)
+            work: { (worker: RestoreWorker, job: [RestoreStep], handOn: (StepOutcome) throws -> Void) in
+                var outcome = try worker.perform(try worker.inPackOrder(job))
                 outcome.steps = job.count
-                return outcome
+                try handOn(outcome)
             },
             consume: { output in
+                // From now on the messages can be taken back by the names they were given.
+                if !output.named.isEmpty {
+                    try record(
+                        .operationStep, output.named.map { $0.step.result(plan.folders[$0.step.folder], $0.name) })
+                }
+                report.altered += output.altered
                 report.restored += output.restored
                 report.merged += output.merged
                 report.removed += output.removed

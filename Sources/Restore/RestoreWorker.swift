@@ -11,9 +11,12 @@ struct StepOutcome: Sendable {
     var removed = 0
     var foldersRemoved = 0
     var skipped = 0
+    var altered = 0
     var bytes: UInt64 = 0
     var unrestored: [Unrestored] = []
     var losses: [String] = []
+    /// Where the target gives the names: what it called the messages of these steps.
+    var named: [(step: RestoreStep, name: [UInt8])] = []
 }
 
 /// One worker of a restore: its own reader of blobs and its own hold on the target.
@@ -23,6 +26,7 @@ final class RestoreWorker {
     private let target: any Target
     private let reader: BlobReader
     private var folders: [Int: any TargetFolder] = [:]
+    private var outcome = StepOutcome()
 
     init(_ vault: OpenVault, _ plan: RestorePlan) throws {
         (self.vault, self.plan) = (vault, plan)
@@ -44,28 +48,30 @@ final class RestoreWorker {
     }
 
     /// Does all of `steps`: deliveries together, so that their bytes are verified side by side.
-    func perform(_ steps: [RestoreStep], _ outcome: inout StepOutcome) throws {
+    func perform(_ steps: [RestoreStep]) throws -> StepOutcome {
+        outcome = StepOutcome()
         let small = steps.filter { $0.action == .deliver && $0.size <= UInt64(BlobReader.bufferedMessageBytes) }
         try reader.readMany(small.map(\.digest)) { position, found in
-            try perform(small[position], &outcome, bytes: found)
+            try perform(small[position], bytes: found)
         }
         for step in steps where step.action != .deliver || step.size > UInt64(BlobReader.bufferedMessageBytes) {
-            try perform(step, &outcome, bytes: nil)
+            try perform(step, bytes: nil)
         }
+        for folder in folders.values {
+            do { try folder.flush() } catch let failure as TargetFailure {
+                throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
+            }
+        }
+        return outcome
     }
 
-    private func perform(
-        _ step: RestoreStep, _ outcome: inout StepOutcome, bytes: Result<BorrowedBlob, BlobError>?
-    ) throws {
+    private func perform(_ step: RestoreStep, bytes: Result<BorrowedBlob, BlobError>?) throws {
         do {
             switch step.action {
-            case .deliver:
-                try deliver(step, try bytes?.get(), &outcome)
-                outcome.restored += 1
-                outcome.bytes += step.size
+            case .deliver: try deliver(step, try bytes?.get())
             case .setFlags:
                 let lost = try folder(step.folder).setFlags(step.name, step.flags, step.keywords)
-                report(lost, of: step, &outcome)
+                report(lost, of: step)
                 outcome.merged += 1
             case .remove:
                 try folder(step.folder).remove(step.name)
@@ -75,14 +81,7 @@ final class RestoreWorker {
                 outcome.foldersRemoved += 1
             }
         } catch let failure as TargetFailure {
-            switch failure {
-            case .refused(let why): outcome.unrestored.append(Unrestored(step.item, .invalid, why))
-            // Someone else put it there, or took it away, since the plan was made.
-            case .exists: outcome.skipped += 1
-            case .vanished:
-                outcome.unrestored.append(Unrestored(step.item, .refused, "\(failure)"))
-            case .unavailable: throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
-            }
+            try note(failure, of: step)
         } catch let error as BlobError {
             switch error {
             case .damaged: outcome.unrestored.append(Unrestored(step.item, .broken, "\(error)"))
@@ -91,15 +90,33 @@ final class RestoreWorker {
         }
     }
 
-    private func deliver(_ step: RestoreStep, _ bytes: BorrowedBlob?, _ outcome: inout StepOutcome) throws {
+    private func note(_ failure: TargetFailure, of step: RestoreStep) throws {
+        switch failure {
+        case .refused(let why): outcome.unrestored.append(Unrestored(step.item, .invalid, why))
+        // Someone else put it there, or took it away, since the plan was made.
+        case .exists: outcome.skipped += 1
+        case .vanished: outcome.unrestored.append(Unrestored(step.item, .refused, "\(failure)"))
+        case .unavailable: throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
+        }
+    }
+
+    private func deliver(_ step: RestoreStep, _ bytes: BorrowedBlob?) throws {
         let message = Delivery(
-            name: step.name, flags: step.flags, keywords: step.keywords, internalDate: step.internalDate,
-            size: step.size)
-        let folder = try folder(step.folder)
-        let lost = try folder.deliver(message) { sink in
+            name: plan.takesNames ? step.name : nil, flags: step.flags, keywords: step.keywords,
+            internalDate: step.internalDate, size: step.size)
+        try folder(step.folder).deliver(message) { sink in
             if let bytes { try bytes.withBytes(sink) } else { try self.reader.stream(step.digest) { try sink($0) } }
-        }.lostKeywords
-        report(lost, of: step, &outcome)
+        } done: { [self] result in
+            switch result {
+            case .success(let delivered):
+                outcome.restored += 1
+                outcome.bytes += step.size
+                if delivered.isAltered { outcome.altered += 1 }
+                report(delivered.lostKeywords, of: step)
+                if !plan.takesNames, !delivered.name.isEmpty { outcome.named.append((step, delivered.name)) }
+            case .failure(let failure): try note(failure, of: step)
+            }
+        }
     }
 
     private func folder(_ index: Int) throws -> any TargetFolder {
@@ -109,7 +126,7 @@ final class RestoreWorker {
         return open
     }
 
-    private func report(_ lost: [[UInt8]], of step: RestoreStep, _ outcome: inout StepOutcome) {
+    private func report(_ lost: [[UInt8]], of step: RestoreStep) {
         guard !lost.isEmpty else { return }
         let names = lost.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
         outcome.losses.append("\(step.item?.description ?? "-"): keywords the target has no room for: \(names)")

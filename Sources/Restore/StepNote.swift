@@ -23,6 +23,19 @@ extension RestoreStep {
         return Note.Field("\(verb) \(item?.description ?? "-")", .text(Array(parts.joined(separator: [0]))))
     }
 
+    /// What the target called the message, where the name is the target's to give: written after the step was done.
+    func result(_ folder: PlannedFolder, _ name: [UInt8]) -> Note.Field {
+        let parts = [folder.name, self.name, name]
+        return Note.Field("named \(item?.description ?? "-")", .text(Array(parts.joined(separator: [0]))))
+    }
+
+    /// Reads what ``result(_:_:)`` wrote: folder and name of a step, and the name the message was given.
+    static func parseResult(_ field: Note.Field) -> (step: [[UInt8]], name: [UInt8])? {
+        guard case .text(let bytes) = field.value, field.name.hasPrefix("named ") else { return nil }
+        let parts = bytes.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
+        return parts.count == 3 ? ([parts[0], parts[1]], parts[2]) : nil
+    }
+
     /// Reads what ``field(_:)`` wrote; nil when it is something else.
     static func parse(_ field: Note.Field) -> (step: RestoreStep, folder: FolderState)? {
         guard case .text(let bytes) = field.value else { return nil }

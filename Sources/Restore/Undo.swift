@@ -60,12 +60,22 @@ public enum Undo {
     /// The plan that undoes `operation`.
     public static func plan(_ vault: OpenVault, _ operation: RecordedOperation, account: Account) throws -> RestorePlan
     {
+        do { return try make(vault, operation, account) } catch let failure as SourceFailure {
+            throw Failure(cannotLook: failure, at: try Location(operation.target))
+        }
+    }
+
+    private static func make(
+        _ vault: OpenVault, _ operation: RecordedOperation, _ account: Account
+    ) throws -> RestorePlan {
         let location = try Location(operation.target)
         let view = try location.view()
         var plan = RestorePlan(
             RestoreRequest(
                 account: account, point: try vault.journal.head().transaction,
                 selection: .account(deletedSince: nil), target: location))
+        plan.takesNames = view.takesNames
+        let forms = AlteredForms(view, vault)
         var present: [[UInt8]: PresentFolder] = [:]
         for folder in try view.folders() where folder.problem == nil {
             present[folder.name] = try PresentFolder(folder, in: view)
@@ -94,24 +104,41 @@ public enum Undo {
                 indexes[folder.sourceName] = index
                 plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: true))
             }
-            try undo(done, index, &place, &leaving, &plan)
+            try undo(done, index, &place, forms, &leaving, &plan)
             present[folder.sourceName] = place
         }
         return plan
     }
 
     private static func undo(
-        _ done: RestoreStep, _ folder: Int, _ place: inout PresentFolder, _ leaving: inout Set<[[UInt8]]>,
-        _ plan: inout RestorePlan
+        _ done: RestoreStep, _ folder: Int, _ place: inout PresentFolder, _ forms: AlteredForms,
+        _ leaving: inout Set<[[UInt8]]>, _ plan: inout RestorePlan
     ) throws {
         var step = done
         step.folder = folder
-        let position = place.listing.position(done.name)
+        var position = place.listing.position(done.name)
         switch done.action {
         case .deliver:
+            let digests = [(digest: done.digest, size: done.size)] + forms.of(done.digest)
+            if position == nil, !plan.takesNames {
+                // It was not heard what the message is called, nor whether it arrived: it is a later one with those bytes, if any.
+                let listing = place.listing
+                let last = IMAPMessageName(done.name.prefix { $0 != UInt8(ascii: ">") })
+                for (digest, size) in digests where position == nil {
+                    position = try place.find(digest, size) { candidate in
+                        guard listing.flags(candidate) == done.flags else { return false }
+                        guard let last else { return true }
+                        guard let name = IMAPMessageName(listing.name(candidate)) else { return false }
+                        return name.uidValidity == last.uidValidity && name.uid > last.uid
+                    }?.position
+                }
+            }
             // Not there: the step was recorded and not done, or a person removed it since.
             guard let position else { return }
-            guard try place.content(position).digest == done.digest,
+            let digest = try place.content(position).digest
+            // The bytes under a UID are for ever: a server that changed them did so when it took them.
+            let isKnown = !plan.takesNames && IMAPMessageName(done.name) != nil
+            guard isKnown || digests.contains(where: { $0.digest == digest }),
                 place.listing.flags(position) == done.flags,
                 // The target may have had no room for some keywords; one more would be a person's.
                 Set(place.listing.keywords(position)).isSubset(of: done.keywords)
@@ -122,6 +149,7 @@ public enum Undo {
             }
             leaving.insert([place.folder.name, done.name])
             step.action = .remove
+            step.name = Array(place.listing.name(position))
             step.flagsBefore = done.flags
             step.keywordsBefore = done.keywords
         case .setFlags:
@@ -151,6 +179,7 @@ public enum Undo {
         _ vault: OpenVault, _ operation: RecordedOperation
     ) throws -> [(step: RestoreStep, folder: FolderState)] {
         var found: [(step: RestoreStep, folder: FolderState)] = []
+        var names: [[[UInt8]]: [UInt8]] = [:]
         let wanted = Array(operation.id.description.utf8)
         for (id, kind) in try vault.projections().notes(operation.account, from: operation.began)
         where kind == .operationStep {
@@ -159,6 +188,14 @@ public enum Undo {
                 continue
             }
             found += note.fields.compactMap { RestoreStep.parse($0) }
+            for field in note.fields {
+                if let (step, name) = RestoreStep.parseResult(field) { names[step] = name }
+            }
+        }
+        for index in found.indices where found[index].step.action == .deliver {
+            if let name = names[[found[index].folder.sourceName, found[index].step.name]] {
+                found[index].step.name = name
+            }
         }
         return found
     }

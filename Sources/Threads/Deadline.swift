@@ -10,14 +10,18 @@ public struct Deadline: Hashable, Comparable, Sendable {
     public static let never = Deadline(nanoseconds: .max)
 
     public static func after(milliseconds: Int) -> Deadline {
-        let (sum, overflow) = now.nanoseconds.addingReportingOverflow(UInt64(max(milliseconds, 0)) &* 1_000_000)
-        return overflow ? .never : Deadline(nanoseconds: sum)
+        now.later(milliseconds: milliseconds)
     }
 
     public static var now: Deadline {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Deadline(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+
+    public func later(milliseconds: Int) -> Deadline {
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(UInt64(max(milliseconds, 0)) &* 1_000_000)
+        return overflow ? .never : Deadline(nanoseconds: sum)
     }
 
     public var hasPassed: Bool { self != .never && Deadline.now >= self }

@@ -45,6 +45,7 @@ struct Yestermail: ParsableCommand {
                 subcommands: [
                     ReplayCommand.self, CheckCommand.self, RebuildCommand.self, StatsCommand.self, GapsCommand.self,
                     CheckpointCommand.self, VerifyLogCommand.self, ProveCommand.self, VerifyProofCommand.self,
+                    DoctorCommand.self,
                 ]),
             CommandGroup(
                 name: "Help",

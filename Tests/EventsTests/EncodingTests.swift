@@ -123,3 +123,21 @@ struct EncodingTests {
         #expect(throws: DecodingFailure.self) { try Self.decode(entry, writer.bytes) }
     }
 }
+
+extension EncodingTests {
+    @Test("Attributes of a folder come back as they were, sorted and each once, or not at all")
+    func attributes() throws {
+        func attribute(_ name: String) -> FolderAttribute { FolderAttribute(name: utf8(name), value: [0, 0xFF]) }
+        var state = Samples.folder
+        state.attributes = [attribute("acl anna"), attribute("special-use")]
+        var writer = ByteWriter()
+        ItemState(state).encode(into: &writer)
+        #expect(try ItemState(.folder, decoding: writer.bytes.span.bytes).folder == state)
+        for wrong in [["special-use", "acl anna"], ["a", "a"]] {
+            state.attributes = wrong.map(attribute)
+            var writer = ByteWriter()
+            ItemState(state).encode(into: &writer)
+            #expect(throws: DecodingFailure.self) { try ItemState(.folder, decoding: writer.bytes.span.bytes) }
+        }
+    }
+}

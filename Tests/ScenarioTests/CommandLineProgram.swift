@@ -47,6 +47,11 @@ struct CommandLineProgram {
     /// Starts the program; `stop` may end it with a signal once its standard output has said something.
     @discardableResult
     func run(_ arguments: String..., endingWith signal: Int32? = nil) throws -> Answer {
+        try run(arguments, endingWith: signal)
+    }
+
+    @discardableResult
+    func run(_ arguments: [String], endingWith signal: Int32? = nil) throws -> Answer {
         let scratch = Scratch("cli")
         let (out, err) = (scratch.appending("out").string, scratch.appending("err").string)
         var actions = posix_spawn_file_actions_t()

@@ -148,8 +148,8 @@ struct CommandLineStatusTests {
         #expect(try run(good, "config", "check").status == 0)
         #expect(try run(good, "time", "2026-03-03 14:00").text.contains("+09:00"))
         for (line, text) in [
-            (2, "vault: /v\nvalt: /w\n"), (1, "- vault\n"), (2, "\nvault: /v\tx\n"), (2, "watch:\n  colesce: 1\n"),
-            (2, "vault: /v\nvault: /w\n"), (1, "vault: [a]\n"), (1, "vault: 'a\n"), (1, "vault:/v\n"), (1, "vault:\n"),
+            (2, "vault: /v\nvalt: /w\n"), (1, "- vault\n"), (2, "\nvault: {a: b}\n"), (2, "watch:\n  colesce: 1\n"),
+            (1, "vault: /v\nvault: /w\n"), (1, "vault: [a]\n"), (2, "vault: 'a\n"), (1, "vault:/v\n"), (1, "vault:\n"),
             (1, "coalesce: 3\n"),
         ] {
             let answer = try run(text, "config", "check")

@@ -53,6 +53,8 @@ public final class ModelMail: Sendable {
         var nextValidity: UInt32 = 1_700_000_000
         var nextID = 1
         var quota: Int?
+        /// What the server makes of messages, unknown to the client.
+        var alters: (@Sendable ([UInt8]) -> [UInt8])?
 
         mutating func newID() -> String {
             nextID += 1
@@ -91,6 +93,9 @@ public final class ModelMail: Sendable {
         get { contents.withLock { $0.quota } }
         set { contents.withLock { $0.quota = newValue } }
     }
+
+    /// Changes every message that is appended from now on, as servers do.
+    public func alter(_ body: @escaping @Sendable ([UInt8]) -> [UInt8]) { contents.withLock { $0.alters = body } }
 
     /// Changes a mailbox, which is made where it is missing.
     public func change<Result: Sendable>(_ name: String, _ body: (inout Mailbox) -> Result) -> Result {

@@ -302,7 +302,9 @@ public struct ModelSession {
             var uids: [UInt32] = []
             for message in new {
                 let id = contents.newID()
-                uids.append(contents.mailboxes[name]!.put(message.bytes, message.flags, message.date, emailID: id))
+                uids.append(
+                    contents.mailboxes[name]!.put(
+                        contents.alters?(message.bytes) ?? message.bytes, message.flags, message.date, emailID: id))
             }
             return (contents.mailboxes[name]!.uidValidity, uids)
         }

@@ -31,9 +31,17 @@ struct ServerOptions: ParsableArguments {
 
     @Flag(help: "Let the password and the mail travel unprotected.") var allowPlaintext = false
 
+    @Option(help: ArgumentHelp("For how long a silent server is waited for. Default: 60.", valueName: "seconds"))
+    var timeout: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How the server tells at once what has changed: spool:PATH (Dovecot) or cyrus:PATH.", valueName: "channel"))
+    var hints: String?
+
     var isEmpty: Bool {
         secret == nil && master == nil && masterSeparator == nil && auth == nil && ca == nil && !starttls
-            && !allowPlaintext
+            && !allowPlaintext && timeout == nil && hints == nil
     }
 
     /// Whether the text is a server's URL, which these options are for.
@@ -50,6 +58,15 @@ struct ServerOptions: ParsableArguments {
         options.masterSeparator = masterSeparator
         options.isStartTLS = starttls
         options.allowsPlaintext = allowPlaintext
+        options.timeoutSeconds = timeout
+        if let hints {
+            guard let channel = HintChannel(hints) else {
+                throw Failure(
+                    .usage, "'\(TerminalText.safe(hints, maxColumns: 80))' tells of nothing",
+                    hint: "Write spool:/PATH of our hook's spool, or cyrus:/PATH of the notify socket")
+            }
+            options.hints = channel
+        }
         if let auth {
             guard let mechanism = ServerAccess.Mechanism(rawValue: auth), mechanism != .automatic else {
                 throw Failure(

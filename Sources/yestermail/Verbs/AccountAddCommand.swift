@@ -118,8 +118,10 @@ struct AccountAddCommand: Verb {
             }
             addresses = [try AccountAddCommand.address(address)]
         }
-        let wanted = try addresses.map { ($0.text, try server.location(source[0], $0).description) }
-        try add(wanted, isPattern: false, context)
+        let locations = try addresses.map { ($0.text, try server.location(source[0], $0)) }
+        // Of many, the first shows whether the server can be reached and lets us in; each scan says so of its own.
+        if let first = locations.first?.1 { _ = try ServerDiagnosis(first) }
+        try add(locations.map { ($0, $1.description) }, isPattern: false, context)
     }
 
     private func add(_ wanted: [(address: String, source: String)], isPattern: Bool, _ context: CommandContext) throws {

@@ -27,7 +27,8 @@ struct RestoreCommand: ParsableCommand {
 struct RestoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Another account of the vault, or maildir:PATH. Default: where the account lives.", valueName: "target"))
+            "Another account of the vault, maildir:PATH or imap[s]://[USER@]HOST. Default: where the account lives.",
+            valueName: "target"))
     var to: String?
 
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
@@ -41,6 +42,8 @@ struct RestoreOptions: ParsableArguments {
     @Flag(help: "Make it as it was, removals included. Needs --yes.") var exact = false
 
     @Flag(help: "Do it without being asked again.") var yes = false
+
+    @OptionGroup(title: "Of a mail server") var server: ServerOptions
 }
 
 /// A choice of the command line: a word that names one of `Value`.
@@ -143,13 +146,17 @@ struct RestoreUndeleteCommand: Verb {
         name: .customLong("to"), help: ArgumentHelp("Deleted until then. Default: now.", valueName: "time"))
     var end: String?
     @Option(help: ArgumentHelp("Into this folder instead of the original ones.", valueName: "folder")) var into: String?
-    @Option(help: ArgumentHelp("Another account of the vault, or maildir:PATH.", valueName: "target")) var target:
-        String?
+    @Option(
+        help: ArgumentHelp(
+            "Another account of the vault, maildir:PATH or imap[s]://[USER@]HOST.", valueName: "target"))
+    var target: String?
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
+    @OptionGroup(title: "Of a mail server") var server: ServerOptions
 
     func run(_ context: CommandContext) throws {
         var options = RestoreOptions()
         options.to = target
+        options.server = server
         options.dryRun = dryRun
         let doing = try Restoring(context, account, options)
         let range = try doing.range(from: from, to: end)
@@ -182,7 +189,7 @@ struct Restoring {
         vault = try context.vault(options.dryRun ? .reading : .writing)
         _ = try context.projections(vault)
         self.account = try vault.account(account)
-        target = try Restoring.target(options.to, self.account, vault)
+        target = try Restoring.target(options.to, options.server, self.account, vault)
     }
 
     /// Of what is known already.
@@ -191,7 +198,17 @@ struct Restoring {
         options = RestoreOptions()
     }
 
-    private static func target(_ text: String?, _ account: Account, _ vault: OpenVault) throws -> Location {
+    private static func target(
+        _ text: String?, _ server: ServerOptions, _ account: Account, _ vault: OpenVault
+    ) throws -> Location {
+        if let text, ServerOptions.isServer(text) {
+            return .server(try server.location(text, Address(account.state.address)))
+        }
+        guard server.isEmpty else {
+            throw Failure(
+                .usage, "the options of a mail server need one", hint: "Write --to imaps://USER@HOST, or leave them out"
+            )
+        }
         guard let text else { return try Location(of: account) }
         if text.contains("/") || text.hasPrefix("maildir:") { return try Location(argument: text) }
         return try Location(of: try vault.account(text))
@@ -394,6 +411,8 @@ struct RestoreAnswer {
                 json.seconds(done.took)
                 json.key("target")
                 json.value(plan.request.target.description)
+                json.key("altered")
+                json.value(report.altered)
                 json.key("losses")
                 json.beginArray()
                 for loss in report.losses { json.value(loss) }
@@ -412,6 +431,11 @@ struct RestoreAnswer {
                 "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"
             )
             try details(plan.conflicts, report.unrestored)
+            if report.altered > 0 {
+                try output.line(
+                    "  \(Quantity.count(report.altered, "message")) had lines that ended in LF alone; on a mail server they end in CR LF"
+                )
+            }
             for loss in report.losses { try output.line("  not kept: \(TerminalText.safe(loss))") }
             try output.line("Operation \(report.operation). Take it back: yestermail undo \(report.operation)")
         }

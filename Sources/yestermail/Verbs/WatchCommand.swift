@@ -89,11 +89,11 @@ struct WatchCommand: Verb {
                 .notFound, "there is no account to watch",
                 hint: "Add one with: yestermail account add ADDRESS --source maildir:PATH")
         }
-        let sources = try wanted.map { account -> (account: Account, source: MaildirSource) in
-            guard let source = try Location(of: account).openSource() as? MaildirSource else {
+        let sources = try wanted.map { account -> (account: Account, source: AnySource) in
+            guard let source = try Location(of: account).openSource() as? any WatchableSource else {
                 throw Failure(.usage, "\(account.state.address) has no source that can be watched", hint: "Use scan")
             }
-            return (account, source)
+            return (account, AnySource(source))
         }
         var options = RealtimeOptions()
         options.coalescingMilliseconds = max(0, try coalesce ?? context.configuration.number(.watchCoalesce) ?? 20)
@@ -118,7 +118,7 @@ struct WatchCommand: Verb {
             })
     }
 
-    private func print(_ event: RealtimeScanner<MaildirSource>.Event, _ accounts: [Account], _ context: CommandContext)
+    private func print(_ event: RealtimeScanner<AnySource>.Event, _ accounts: [Account], _ context: CommandContext)
         throws
     {
         switch event {

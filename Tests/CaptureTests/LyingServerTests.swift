@@ -1,0 +1,163 @@
+import Capture
+import Connectors
+import Events
+import Glibc
+import Network
+import TestKit
+import Testing
+import Vault
+
+/// A vault, a server that lies now and then, and the truth.
+private final class Lies {
+    let mail = ModelMail()
+    let server: ScriptedServer
+    let bench: Bench
+    var random: SeededGenerator
+    var appended = 0
+    /// Of those that a pass had seen.
+    var deleted = 0
+    private var seen: Set<String> = []
+
+    init(_ random: SeededGenerator, capabilities: [String] = ModelSession.capabilities) throws {
+        self.random = random
+        server = ScriptedServer(mail, capabilities: capabilities)
+        bench = try Bench()
+        for folder in ["INBOX", "Work", "Work/Sub"] { for _ in 0..<4 { append(folder) } }
+        try bench.pass(source())
+        seen = names()
+    }
+
+    private func names() -> Set<String> {
+        Set(mail.mailboxes.flatMap { name, mailbox in mailbox.messages.map { "\(name) \($0.uid)" } })
+    }
+
+    deinit { server.stop() }
+
+    func source() -> IMAPSource {
+        var patience = IMAPPatience()
+        patience.connectMilliseconds = 2_000
+        patience.silenceMilliseconds = 150
+        patience.commandMilliseconds = 1_000
+        return IMAPSource(
+            ServerAccess(
+                endpoint: Endpoint(host: "127.0.0.1", port: server.port), security: .plaintext, user: "anna",
+                secret: { Array("pw".utf8) }), patience: patience)
+    }
+
+    func append(_ folder: String) {
+        appended += 1
+        let body = String(repeating: "x", count: random.number(0..<400))
+        mail.append(
+            folder, "Subject: \(appended)\r\n\r\n\(body)\r\n",
+            flags: random.chance(50) ? ["\\Seen"] : ["k\(appended % 5)"])
+    }
+
+    /// A few changes, for a pass to find.
+    func change() {
+        for folder in ["INBOX", "Work", "Work/Sub"] where random.chance(60) {
+            append(folder)
+            guard let message = mail.mailboxes[folder]?.messages.randomElement(using: &random) else { continue }
+            mail.setFlags(folder, message.uid, random.chance(50) ? ["\\Flagged"] : [])
+            if random.chance(30), let gone = mail.mailboxes[folder]?.messages.randomElement(using: &random) {
+                mail.expunge(folder, [gone.uid])
+                if seen.contains("\(folder) \(gone.uid)") { deleted += 1 }
+            }
+        }
+    }
+
+    /// `folder: name flags keywords digest` of every message there is.
+    func truth() -> [String] {
+        mail.mailboxes.flatMap { name, mailbox in
+            mailbox.messages.map { message in
+                let flags = message.flags.filter { $0.hasPrefix("\\") }.map { $0.lowercased() }.sorted()
+                let keywords = message.flags.filter { !$0.hasPrefix("\\") }.sorted()
+                return
+                    "\(name): \(mailbox.uidValidity).\(message.uid) \(flags) \(keywords) \(Digest(hashing: message.bytes.span.bytes))"
+            }
+        }.sorted()
+    }
+
+    func recorded() throws -> [String] {
+        let states = try bench.live()
+        return states.compactMap { item, state -> String? in
+            guard let message = state.message,
+                let folder = states[ItemID(.folder, message.folder)]?.folder?.joinedPath
+            else { return nil }
+            let flags = MessageFlags.names.filter { message.flags.contains($0.flag) }.map { "\($0.name)".lowercased() }
+            let digest = message.digest.map { "\($0)" } ?? "?"
+            return
+                "\(String(decoding: folder, as: UTF8.self)): \(String(decoding: message.sourceName, as: UTF8.self)) \(flags.sorted()) \(message.keywords.map { String(decoding: $0, as: UTF8.self) }) \(digest)"
+        }.sorted()
+    }
+
+    /// One pass with the script, one without. What the lie was must not be believed for longer than it lasts.
+    func round(_ script: ScriptedServer.Script) throws {
+        change()
+        server.follow(script)
+        do { try bench.pass(source()) } catch let failure as Failure {
+            if ![.unreachable, .sourceDamaged, .signIn, .refused].contains(failure.code) {
+                Issue.record("\(script): \(failure.code) \(failure)")
+            }
+        }
+        server.follow(ScriptedServer.Script())
+        try bench.pass(source())
+        seen = names()
+    }
+
+    /// After a deep pass all is as it is, nothing was ever recorded as deleted that was not, and nothing twice.
+    func check(_ what: String) throws {
+        try bench.pass(source(), deep: true)
+        let (truth, recorded) = (truth(), try recorded())
+        if truth != recorded {
+            let missing = truth.filter { !recorded.contains($0) }
+            let extra = recorded.filter { !truth.contains($0) }
+            Issue.record("\(what): missing \(missing.prefix(3)), extra \(extra.prefix(3))")
+        }
+        var deletions = 0
+        var creations = 0
+        for change in try bench.transactions().flatMap(\.entry.changes) where change.item.kind == .message {
+            if change.kinds.contains(.deleted) { deletions += 1 }
+            if change.kinds.contains(.created) { creations += 1 }
+        }
+        #expect(deletions == deleted, "\(what): \(deletions) deletions recorded, \(deleted) happened")
+        #expect(creations <= appended, "\(what): \(creations) recorded, \(appended) came")
+    }
+}
+
+private let poor = ModelSession.capabilities.filter {
+    !["CONDSTORE", "QRESYNC", "OBJECTID", "LIST-STATUS"].contains($0)
+}
+
+/// As many of each as `YESTERMAIL_LIES` says.
+private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)) } ?? 1
+
+@Suite struct LyingServerTests {
+    @Test(
+        "Whatever a server says wrongly at one response, nothing is lost, doubled or deleted by it",
+        arguments: Misbehaviour.allCases)
+    func lies(misbehaviour: Misbehaviour) throws {
+        let random = SeededGenerator.announced("\(misbehaviour)")
+        for capabilities in [ModelSession.capabilities, poor] {
+            let lies = try Lies(random, capabilities: capabilities)
+            for _ in 0..<wanted {
+                let script = ScriptedServer.Script(misbehaviour, at: lies.random.number(0..<45))
+                try lies.round(script)
+            }
+            try lies.check("\(misbehaviour)")
+        }
+    }
+
+    @Test("A connection cut at any byte costs nothing but time")
+    func cuts() throws {
+        let lies = try Lies(SeededGenerator.announced())
+        lies.server.follow(ScriptedServer.Script())
+        try lies.bench.pass(lies.source(), deep: true)
+        let total = lies.server.record.sent
+        for _ in 0..<wanted * 40 {
+            var script = ScriptedServer.Script()
+            script.cutAfterSending = lies.random.number(0..<total)
+            try lies.round(script)
+        }
+        try lies.check("cuts")
+    }
+}

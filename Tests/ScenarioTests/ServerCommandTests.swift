@@ -1,0 +1,137 @@
+import Glibc
+import SystemPackage
+import TestKit
+import Testing
+
+/// Accounts on Dovecot and Cyrus, from the command line.
+@Suite struct ServerCommandTests {
+    private let scratch = Scratch("servers")
+    private var cli: CommandLineProgram { CommandLineProgram(vault: scratch.appending("vault")) }
+
+    private static func whenThereIs() -> ConditionTrait {
+        .enabled(
+            if: RealServer.isAvailable(.dovecot) && RealServer.isAvailable(.cyrus),
+            "Tools/servers cannot start Dovecot and Cyrus here; standard error says why")
+    }
+
+    private func secret(_ name: String, _ password: String, mode: UInt32 = 0o600) -> String {
+        let path = scratch.appending(name)
+        Tree.write(path, Array("\(password)\n".utf8))
+        Tree.chmod(path, mode)
+        return "file:\(path)"
+    }
+
+    @Test("A mailbox goes from Dovecot into a vault and out to Cyrus, and back from there", whenThereIs())
+    func both() throws {
+        let (dovecot, cyrus) = (try RealServer.shared(.dovecot), try RealServer.shared(.cyrus))
+        let (anna, bert) = (dovecot.nextUser(), cyrus.nextUser())
+        let client = try WireClient(dovecot, anna)
+        try client.done("CREATE \"Arbeit &- mehr\"")
+        for number in 0..<5 {
+            let text = Array("Message-ID: <\(number)@x>\r\nSubject: \(number)\r\n\r\ntext \(number)\r\n".utf8)
+            try client.append("\"Arbeit &- mehr\"", text, flags: "\\Seen $Work")
+        }
+        #expect(try cli.run("init").status == 0)
+        // By TLS, with the certificate of the server's own authority.
+        let added = try cli.run(
+            "account", "add", anna.name, "--source", "imaps://localhost:\(dovecot.tlsPort)", "--ca",
+            dovecot.authority.string, "--secret", secret("anna", anna.password), "--hints",
+            "spool:\(dovecot.properties["spool"] ?? "")")
+        #expect(added.status == 0, "\(added.error)")
+        #expect(try cli.run("scan", anna.name).status == 0)
+        let restored = try cli.run(
+            "restore", "account", anna.name, "--to",
+            "imap://\(bert.name.split(separator: "@").joined(separator: "%40"))@127.0.0.1:\(cyrus.port)",
+            "--secret", secret("bert", bert.password), "--json")
+        #expect(restored.status == 0, "\(restored.error)")
+        #expect(try restored.object["restored"] as? Int == 5)
+        let other = try WireClient(cyrus, bert)
+        #expect(
+            try other.done("STATUS \"Arbeit &- mehr\" (MESSAGES UNSEEN)").texts
+                == ["* STATUS \"Arbeit &- mehr\" (MESSAGES 5 UNSEEN 0)"])
+
+        // Run again, there is nothing to do; taken back, nothing is left.
+        let operation = try #require(try restored.object["operation"] as? String)
+        let undone = try cli.run("undo", operation, "--json")
+        #expect(undone.status == 0, "\(undone.error)")
+        #expect(
+            try other.done("STATUS \"Arbeit &- mehr\" (MESSAGES)").texts == ["* STATUS \"Arbeit &- mehr\" (MESSAGES 0)"]
+        )
+
+        // What is deleted on the server comes back to where it was.
+        try client.done("SELECT \"Arbeit &- mehr\"")
+        try client.done("STORE 2:3 +FLAGS (\\Deleted)")
+        try client.done("EXPUNGE")
+        #expect(try cli.run("scan", anna.name).status == 0)
+        let back = try cli.run("restore", "undelete", anna.name, "--from", "first", "--json")
+        #expect(try back.object["restored"] as? Int == 2, "\(back.error)")
+        try client.done("NOOP")
+        #expect(try client.done("UID SEARCH ALL").texts.contains("* SEARCH 1 4 5 6 7"))
+
+        let doctor = try cli.run("doctor", anna.name, "--try-hints", "--json")
+        #expect(doctor.status == 0, "\(doctor.text) \(doctor.error)")
+        #expect(try doctor.lines.contains { ($0["detail"] as? String)?.contains("word of a change came") == true })
+        try expectNoSecret([anna.password, bert.password])
+    }
+
+    /// No file of the vault has a secret in it.
+    private func expectNoSecret(_ secrets: [String]) throws {
+        for secret in secrets {
+            let found = Tree.run("/bin/grep", ["-rqF", "-e", secret, scratch.appending("vault").string])
+            #expect(found == 1, "a secret is in the vault")
+        }
+    }
+
+    @Test("One master user signs in for all the addresses of a file", whenThereIs())
+    func masters() throws {
+        let (dovecot, cyrus) = (try RealServer.shared(.dovecot), try RealServer.shared(.cyrus))
+        #expect(try cli.run("init").status == 0)
+        let master = secret("master", RealServer.master.password)
+        for (server, extra) in [(dovecot, ["--master-separator", "*"]), (cyrus, [])] {
+            let users = [server.nextUser(), server.nextUser()]
+            for user in users {
+                let client = try WireClient(server, user)
+                try client.append("INBOX", Array("Subject: \(user.name)\r\n\r\n".utf8))
+            }
+            let file = scratch.appending("addresses")
+            Tree.write(file, Array(users.map { $0.name + "\n" }.joined().utf8))
+            var arguments = [
+                "account", "add", "--accounts", file.string, "--source", "imap://127.0.0.1:\(server.port)", "--master",
+                RealServer.master.name, "--secret", master,
+            ]
+            arguments += extra
+            let added = try cli.run(arguments)
+            #expect(added.status == 0, "\(added.error)")
+            for user in users {
+                let scan = try cli.run("scan", user.name)
+                #expect(scan.status == 0, "\(scan.error)")
+                #expect(try cli.run("find", user.name, "subject:\(user.name)", "--json").lines.count == 1)
+            }
+        }
+        try expectNoSecret([RealServer.master.password])
+    }
+
+    @Test("What is wrong with a server account is said with its own status", whenThereIs())
+    func refused() throws {
+        let server = try RealServer.shared(.dovecot)
+        let user = server.nextUser()
+        #expect(try cli.run("init").status == 0)
+        func add(_ url: String, _ more: String...) throws -> CommandLineProgram.Answer {
+            try cli.run(["account", "add", user.name, "--source", url] + more)
+        }
+        let here = "imap://127.0.0.1:\(server.port)"
+        let good = secret("good", user.password)
+        let wrong = try add(here, "--secret", secret("wrong", "not-the-password"))
+        #expect(wrong.status == 8 && !wrong.error.contains("not-the-password"))
+        #expect(try add(here, "--secret", secret("open", user.password, mode: 0o644)).status == 8)
+        #expect(try add(here).status == 2)
+        #expect(try add(here, "--secret", user.password).status == 2)
+        #expect(try add("imap://mail.example.org", "--secret", good).status == 2)
+        #expect(try add("imaps://localhost:\(server.tlsPort)", "--secret", good).status == 9)
+        #expect(try add("imap://127.0.0.1:1", "--secret", good).status == 9)
+        let typed = try add("imap://anna:\(user.password)@127.0.0.1", "--secret", good)
+        #expect(typed.status == 2 && !typed.error.contains(user.password))
+        #expect(try cli.run("account", "list", "--json").lines.isEmpty)
+        #expect(try add(here, "--secret", good, "--starttls", "--ca", server.authority.string).status == 0)
+    }
+}
