@@ -244,10 +244,16 @@ extension MaildirTargetView {
 }
 
 /// Whether the directory is empty.
-private func isEmptyDirectory(_ path: String) -> Bool {
+/// Whether there is nothing in it but what a restore that was killed at its very beginning has made: an empty `tmp`.
+private func isEmptyDirectory(_ path: String, mayHoldPlace: Bool = true) -> Bool {
     guard let directory = opendir(path) else { return false }
     defer { closedir(directory) }
-    var entries = 0
-    while readdir(directory) != nil { entries += 1 }
-    return entries <= 2
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+        if name == Array(".".utf8) || name == Array("..".utf8) { continue }
+        guard mayHoldPlace, name == Array("tmp".utf8), isEmptyDirectory(path + "/tmp", mayHoldPlace: false) else {
+            return false
+        }
+    }
+    return true
 }

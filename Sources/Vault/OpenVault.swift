@@ -72,13 +72,18 @@ public final class OpenVault: Sendable {
                     hint: "Create it first: mkdir -p \(directory.removingLastComponent())")
             }
         }
-        let unfinished = try UnfinishedVault(directory)
+        let unfinished: UnfinishedVault
         do {
+            let begun = try UnfinishedVault(directory)
             try FileSystemSuitability.check(directory)
+            unfinished = begun
         } catch {
-            // Nothing is left behind; if that fails too, the first reason is the one to tell.
-            try? unfinished.withdraw()
-            if isNew { try? Directory.remove(directory) }
+            // Nothing is left behind; if that fails too, the first reason is the one to tell. The mark is closed by now: a file
+            // that is removed while it is open stays, under another name, on FUSE.
+            if (error as? Failure)?.code == .unsuitable {
+                try? UnfinishedVault.withdraw(from: directory)
+                if isNew { try? Directory.remove(directory) }
+            }
             throw error
         }
         let id = UniqueID(using: &generator)

@@ -34,7 +34,7 @@ struct UnfinishedVault {
     }
 
     /// Takes the mark away again: nothing was made.
-    func withdraw() throws { try Directory.removeFile(mark) }
+    static func withdraw(from directory: FilePath) throws { try Directory.removeFile(directory.appending(fileName)) }
 
     /// Makes it a vault.
     func finish(_ format: VaultFormat) throws {

@@ -16,6 +16,25 @@ struct ContractTests {
         #expect(found[Array("INBOX".utf8)]?.count == 2)
     }
 
+    @Test("A target that was killed at its very beginning can be begun again; what is somebody else's is not filled")
+    func begunTarget() throws {
+        let scratch = Scratch("begun")
+        for (places, isOurs) in [([], true), (["tmp"], true), (["tmp", "new"], true), (["mine"], false)] {
+            let path = scratch.appending("out-\(places.joined())")
+            Tree.makeDirectory(path)
+            for place in places { Tree.makeDirectory(path.appending(place)) }
+            let location = try Location("maildir:\(path)")
+            if isOurs {
+                _ = try location.view()
+            } else {
+                #expect(throws: Failure.self) { try location.view() }
+            }
+        }
+        let other = scratch.appending("other")
+        Tree.makeDirectory(other.appending("tmp/thing"))
+        #expect(throws: Failure.self) { try Location("maildir:\(other)").view() }
+    }
+
     @Test("A Maildir keeps the contract of a source, hostile names too")
     func maildir() throws {
         let scratch = Scratch("maildir")
