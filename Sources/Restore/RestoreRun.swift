@@ -113,7 +113,7 @@ public struct RestoreRun {
         var next = 0
         let plan = plan
         let vault = vault
-        let workers = steps.count <= 16 ? 1 : WorkerThread.processors + 1
+        let workers = steps.count <= 16 ? 1 : WorkerThread.processors
         try OrderedPipeline.run(
             workers: workers, ahead: workers + 1,
             makeContext: { try RestoreWorker(vault, plan) },
