@@ -5,8 +5,11 @@ public import SystemPackage
 public final class Scratch: Sendable {
     public let path: FilePath
 
-    public init(_ name: String = "test") {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// `isVolatile`: in memory, where there is a file system for that: for what writes much and is never meant to be kept.
+    public init(_ name: String = "test", isVolatile: Bool = false) {
+        let memory = "/dev/shm"
+        let isInMemory = isVolatile && access(memory, W_OK) == 0
+        let base = isInMemory ? memory : getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/yestermail-\(name)-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { fatalError("no scratch directory in \(base): errno \(errno)") }
         path = FilePath(String(cString: made))

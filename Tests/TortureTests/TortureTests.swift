@@ -36,39 +36,39 @@ struct TortureTests {
 
     @Test("Killed at random moments under load, nothing acknowledged is lost")
     func kills() {
-        expectNothing(KillLoad.run(Self.tools, count: 120 * Self.factor, seed: seed, isLoud: false), atLeast: 100)
+        expectNothing(KillLoad.run(Self.tools, count: 60 * Self.factor, seed: seed, isLoud: false), atLeast: 55)
     }
 
     @Test("Killed before any system call of a day that writes, the next run goes on as if nothing had been")
     func calls() throws {
         try #require(!Self.tools.shim.isEmpty, "the shim cannot be built: no C compiler")
         expectNothing(
-            CallSweep.run(Self.tools, .kills, stride: max(1, 40 / Self.factor), seed: seed, isLoud: false), atLeast: 20)
+            CallSweep.run(Self.tools, .kills, stride: max(1, 100 / Self.factor), seed: seed, isLoud: false), atLeast: 4)
     }
 
     @Test("When any system call that writes fails, the program says so, and nothing is lost")
     func errors() throws {
         try #require(!Self.tools.shim.isEmpty, "the shim cannot be built: no C compiler")
         expectNothing(
-            CallSweep.run(Self.tools, .errors, stride: max(1, 150 / Self.factor), seed: seed, isLoud: false),
-            atLeast: 40)
+            CallSweep.run(Self.tools, .errors, stride: max(1, 700 / Self.factor), seed: seed, isLoud: false),
+            atLeast: 3)
     }
 
     @Test("A flipped bit in any file gives no wrong answer, is named, and is healed")
     func bits() {
-        expectNothing(Damage.run(Self.tools, .bits, count: 100 * Self.factor, seed: seed, isLoud: false), atLeast: 90)
+        expectNothing(Damage.run(Self.tools, .bits, count: 30 * Self.factor, seed: seed, isLoud: false), atLeast: 25)
     }
 
     @Test("A file that is zeroed, cut off, emptied, lost or older gives no wrong answer, is named, and is healed")
     func files() {
-        expectNothing(Damage.run(Self.tools, .files, count: 60 * Self.factor, seed: seed, isLoud: false), atLeast: 20)
+        expectNothing(Damage.run(Self.tools, .files, count: 25 * Self.factor, seed: seed, isLoud: false), atLeast: 8)
     }
 
     @Test(
         "On disks that get full at different moments the program ends with 13, and goes on when there is space",
         .enabled(if: isRoot, "a tmpfs cannot be mounted here: needs root"))
     func disk() {
-        expectNothing(FullDisk.run(Self.tools, count: 6 * Self.factor, seed: seed, isLoud: false), atLeast: 6)
+        expectNothing(FullDisk.run(Self.tools, count: 4 * Self.factor, seed: seed, isLoud: false), atLeast: 4)
     }
 
     @Test(
@@ -76,12 +76,12 @@ struct TortureTests {
         .enabled(if: isRoot && PowerCut.isPossible("ext4"), "needs root, a loop device and mkfs.ext4"))
     func power() {
         expectNothing(
-            PowerCut.run(Self.tools, system: "ext4", count: 6 * Self.factor, seed: seed, isLoud: false), atLeast: 6)
+            PowerCut.run(Self.tools, system: "ext4", count: 4 * Self.factor, seed: seed, isLoud: false), atLeast: 4)
     }
 
     @Test("At any point in time projections, fold, restore, and what is captured of it again, agree")
     func points() {
-        expectNothing(TimePoints.run(Self.tools, count: 20 * Self.factor, seed: seed, isLoud: false), atLeast: 20)
+        expectNothing(TimePoints.run(Self.tools, count: 10 * Self.factor, seed: seed, isLoud: false), atLeast: 10)
     }
 }
 

@@ -238,7 +238,9 @@ private struct Victim {
         let directory = name.split(separator: "/").dropLast().joined(separator: "/")
         // A file that is missing, and a row that is, have no name any more; their directory has.
         let isNamed = [check.text, check.error].contains { text in
-            text.contains(name) || !directory.isEmpty && text.contains("\"\(directory)\"")
+            // What a row of the index says wrong is told at its place in the pack, as the index's.
+            text.contains(name) || name.hasPrefix("blobs/index") && text.contains("the index ")
+                || !directory.isEmpty && text.contains("\"\(directory)\"")
                 || !directory.isEmpty && (before == nil || check.status != 5) && text.contains(directory)
         }
         if !isSpare(name), !isNamed {

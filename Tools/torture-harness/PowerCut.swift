@@ -10,7 +10,7 @@ public enum PowerCut {
 
     /// Whether such a file system can be made and mounted here.
     public static func isPossible(_ system: String) -> Bool {
-        let scratch = Scratch("mount")
+        let scratch = Scratch("mount", isVolatile: true)
         let (image, place) = (scratch.appending("image"), scratch.appending("place"))
         Tree.makeDirectory(place)
         Tree.write(image, [])
@@ -84,6 +84,13 @@ public enum PowerCut {
                     report.end("cut \(number)", ["it cannot be mounted again"])
                     return report
                 }
+                // A mount namespace that was made meanwhile keeps the one that was shut down: there is nothing to be seen here.
+                let probe = disk.appending("probe")
+                guard probe.withPlatformString({ mkdir($0, 0o700) }) == 0 || errno != EIO else {
+                    report.count("held by another mount namespace")
+                    break
+                }
+                Tree.remove(probe)
                 var found = world.holds(journal, maySetAside: true)
                 let now = world.journal() ?? []
                 let acknowledged = PowerCut.acknowledged(said)
