@@ -31,7 +31,7 @@ struct ContractTests {
             }
         }
         let other = scratch.appending("other")
-        Tree.makeDirectory(other.appending("tmp/thing"))
+        for place in ["", "tmp", "tmp/thing"] { Tree.makeDirectory(place.isEmpty ? other : other.appending(place)) }
         #expect(throws: Failure.self) { try Location("maildir:\(other)").view() }
     }
 
