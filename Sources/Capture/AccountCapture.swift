@@ -79,7 +79,12 @@ private final class Pass {
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
     private var nextMessage: UInt32 = 0
+    /// Transactions that are recorded with the next ones, or at the end: whoever appends waits for the disk, however little it is.
+    private var waiting: [JournalEntry] = []
+    private var waitingChanges = 0
 
+    /// So many changes are not kept waiting.
+    private static let waitingLimit = 64
     /// Changes of one transaction at most; a burst that is larger becomes several.
     private static let transactionChanges = 10_000
     /// How often a listing is repeated to tell what was moved while it was made from what is gone.
@@ -113,6 +118,15 @@ private final class Pass {
     }
 
     func run(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws -> PassReport {
+        do { try reconcile(wanted, meanwhile) } catch {
+            // What was read until then is kept. Where it cannot be, the error that came first says why.
+            try? flush([])
+            throw error
+        }
+        return report
+    }
+
+    private func reconcile(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws {
         let projections = try vault.projections()
         nextMessage = try projections.highestNumber(account, .message) + 1
         let known = try knownFolders(projections)
@@ -139,9 +153,7 @@ private final class Pass {
             return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
         }
         capture.held = held
-        try recordMissed(view)
-        try record(view, scope)
-        return report
+        try flush(try missed(view) + [checkpoint(view, scope)].compactMap { $0 })
     }
 
     /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing.
@@ -184,7 +196,7 @@ private final class Pass {
     }
 
     /// Names what was there and could not be captured (`Specs/Format/Events.md`, "Missed messages").
-    private func recordMissed(_ view: View) throws {
+    private func missed(_ view: View) throws -> [JournalEntry] {
         let sources = Dictionary(
             (view.folders.pairs.map(\.source) + view.folders.created).map { ($0.name, $0) },
             uniquingKeysWith: { first, _ in first })
@@ -213,11 +225,11 @@ private final class Pass {
                 notes.append(JournalEntry(account: account, origin: origin, changes: [], note: note))
             }
         }
-        if !notes.isEmpty { try vault.commit(notes) }
+        return notes
     }
 
-    /// Remembers how far the folders that were looked at have been recorded.
-    private func record(_ view: View, _ scope: PassScope) throws {
+    /// How far the folders that were looked at have been recorded; nil when nothing is new about it.
+    private func checkpoint(_ view: View, _ scope: PassScope) -> JournalEntry? {
         var found: [UInt32: [UInt8]] = [:]
         for comparison in view.comparisons
         where !incomplete.contains(comparison.folder) && !delayed.contains(comparison.folder) {
@@ -226,8 +238,8 @@ private final class Pass {
         for folder in incomplete { found[folder] = [] }
         for folder in view.folders.deleted { found[folder.number] = [] }
         let isListed = isFull && scope == .all && report.isComplete && report.vanished == 0 && delayed.isEmpty
-        guard let note = checkpoints.note(found, listed: isListed ? vault.clock : nil) else { return }
-        try vault.commit([JournalEntry(account: account, origin: origin, changes: [], note: note)])
+        return checkpoints.note(found, listed: isListed ? vault.clock : nil)
+            .map { JournalEntry(account: account, origin: origin, changes: [], note: $0) }
     }
 
     private func knownFolders(_ projections: OpenProjections) throws -> [KnownFolder] {
@@ -342,8 +354,23 @@ private final class Pass {
         while !rest.isEmpty {
             let part = Array(rest.prefix(Pass.transactionChanges))
             rest = rest.dropFirst(part.count)
-            report.recorded(try vault.commit([JournalEntry(account: account, origin: origin, changes: part)]))
+            try commit([JournalEntry(account: account, origin: origin, changes: part)])
         }
+    }
+
+    private func commit(_ entries: [JournalEntry]) throws {
+        waiting += entries
+        waitingChanges += entries.reduce(0) { $0 + $1.changes.count }
+        if waitingChanges >= Pass.waitingLimit { try flush([]) }
+    }
+
+    /// Records what waits, and these notes behind it.
+    private func flush(_ notes: [JournalEntry]) throws {
+        let entries = waiting + notes
+        guard !entries.isEmpty else { return }
+        (waiting, waitingChanges) = ([], 0)
+        let range = try vault.commit(entries)
+        report.recorded(range.lowerBound..<range.upperBound - UInt64(notes.count))
     }
 
     /// Reads what is new, tells what was moved from what is new, and records all of it.
@@ -379,7 +406,7 @@ private final class Pass {
                     moved.append(change)
                 }
             }
-            report.recorded(try vault.commit(entries))
+            try commit(entries)
             progress(
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
@@ -401,7 +428,7 @@ private final class Pass {
                     moved.append(change)
                 }
             }
-            report.recorded(try vault.commit(copies))
+            try commit(copies)
         }
         report.moved += moved.count
         try commit(moved)

@@ -67,6 +67,8 @@ public struct RealtimeScanner<S: WatchableSource> {
                     if failing[index].isThere { report(.recovered(capture.account)) }
                     failing[index] = Trouble()
                     if !result.isEmpty || !result.isComplete { report(.recorded(capture.account, result)) }
+                    // Now, and not when the next change waits for it.
+                    if !result.isEmpty { _ = try vault.projections() }
                     for folder in result.held { pending[index].add(.folder(folder)) }
                     isHolding = isHolding || !result.held.isEmpty
                     if !result.unlistable.isEmpty || result.vanished > 0 { pending[index].add(.everything) }
