@@ -71,6 +71,8 @@ private final class Pass {
     private var returned: ReturnedItems?
     /// Folders of which something was listed and could not be read: the next pass has to see it again.
     private var incomplete: Set<UInt32> = []
+    /// Names that were listed and given by nobody when they were to be read, by comparison.
+    private var unread: [UInt32: [[UInt8]]] = [:]
     /// Folders of which something waits for the next pass, which is to be told of it again.
     private var delayed: Set<UInt32> = []
     private var nextFolder: UInt32 = 0
@@ -137,6 +139,7 @@ private final class Pass {
             return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
         }
         capture.held = held
+        try recordMissed(view)
         try record(view, scope)
         return report
     }
@@ -178,6 +181,39 @@ private final class Pass {
         {
             doubted.insert(comparison.folder)
         }
+    }
+
+    /// Names what was there and could not be captured (`Specs/Format/Events.md`, "Missed messages").
+    private func recordMissed(_ view: View) throws {
+        let sources = Dictionary(
+            (view.folders.pairs.map(\.source) + view.folders.created).map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first })
+        var notes: [JournalEntry] = []
+        for comparison in view.comparisons {
+            guard let name = folderNames[comparison.folder], let folder = sources[name] else { continue }
+            var found = comparison.missed.map { [$0] } ?? []
+            if let names = unread[comparison.folder] {
+                // Gone, or not given for another reason? One that is still listed is the next pass's matter.
+                let now: any SourceListing
+                do { now = try capture.source.list(folder) } catch is SourceFailure { continue }
+                let gone = names.filter { now.position($0) == nil }
+                if !gone.isEmpty {
+                    let shown = gone.prefix(100).joined(separator: [UInt8(ascii: ",")])
+                    found.append(MissedMessages(count: gone.count, names: Array(shown)))
+                }
+            }
+            for missed in found {
+                report.missed += missed.count
+                let note = Note(
+                    .missed,
+                    [
+                        .init("folder", .text(Array(folder.path.joined(separator: [UInt8(ascii: "/")])))),
+                        .init("missed", .number(Int64(missed.count))), .init("names", .text(missed.names)),
+                    ])
+                notes.append(JournalEntry(account: account, origin: origin, changes: [], note: note))
+            }
+        }
+        if !notes.isEmpty { try vault.commit(notes) }
     }
 
     /// Remembers how far the folders that were looked at have been recorded.
@@ -406,6 +442,7 @@ private final class Pass {
         case .vanished:
             report.vanished += 1
             incomplete.insert(comparison.folder)
+            unread[comparison.folder, default: []].append(state.sourceName)
             return nil
         case .unreadable(let code, let what):
             report.unreadable.append(what)

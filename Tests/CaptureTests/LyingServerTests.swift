@@ -147,6 +147,41 @@ private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)
         }
     }
 
+    @Test("A message at which the connection always breaks is recorded as unreadable, and the others are read")
+    func poison() throws {
+        let lies = try Lies(SeededGenerator(seed: 4))
+        for _ in 0..<30 { lies.append("INBOX") }
+        let whole = lies.appended - 13
+        var script = ScriptedServer.Script()
+        script.poison = "\(whole)"
+        lies.server.follow(script)
+        let report = try lies.bench.pass(lies.source())
+        #expect(report.created == 30 && report.unreadable.count == 1 && !report.isComplete)
+        #expect(report.unreadable.first?.contains("each time it is read") == true, "\(report.unreadable)")
+        // Again, and it is still so; when it can be read it is.
+        #expect(try lies.bench.pass(lies.source()).unreadable.count == 1)
+        lies.server.follow(ScriptedServer.Script())
+        #expect(try lies.bench.pass(lies.source()).isComplete)
+        try lies.check("poison")
+    }
+
+    @Test("What came and went before anybody looked is noted")
+    func missed() throws {
+        let lies = try Lies(SeededGenerator(seed: 5))
+        let uids = (0..<3).map { _ -> UInt32 in
+            lies.append("Work")
+            return lies.mail.mailboxes["Work"]?.messages.last?.uid ?? 0
+        }
+        lies.mail.expunge("Work", [uids[0], uids[2]])
+        lies.append("INBOX")
+        let seen = try lies.bench.recorded(lies.source())
+        let notes = seen.compactMap(\.entry.note).filter { $0.kind == .missed }
+        #expect(notes.count == 1 && notes.first?.number("missed") == 2 && notes.first?.text("folder") == utf8("Work"))
+        let names = String(decoding: notes.first?.text("names") ?? [], as: UTF8.self)
+        #expect(names.hasSuffix(".\(uids[0]),\(uids[2])"), "\(names)")
+        try lies.check("missed")
+    }
+
     @Test("A connection cut at any byte costs nothing but time")
     func cuts() throws {
         let lies = try Lies(SeededGenerator.announced())
