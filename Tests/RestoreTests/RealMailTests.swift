@@ -36,7 +36,7 @@ private final class Captured {
             account: account, point: try vault.journal.head().transaction, selection: .account(deletedSince: nil),
             target: try Location(url))
         let operation = UniqueID(using: &generator)
-        let plan = try RestorePlanner.plan(vault, request, operation: operation)
+        let plan = try RestorePlanner.plan(vault, request)
         return try RestoreRun(vault, plan, operation: operation).run()
     }
 

@@ -32,11 +32,22 @@ public enum TestData {
         guard let directory else { return [] }
         let plain = directory.appending("mail-small")
         if Tree.exists(plain) { return messages(plain, "") }
-        let scratch = Scratch("mail")
-        let archive = directory.appending("mail-small.tar.zst").string
+        guard let scratch = unpacked("mail-small.tar.zst") else { return [] }
+        return messages(scratch.appending("mail-small"), "")
+    }
+
+    /// Whether an archive (`.tar.zst`) of the data is there.
+    public static func has(_ archive: String) -> Bool {
+        directory.map { Tree.exists($0.appending(archive)) } ?? false
+    }
+
+    /// What is in an archive of the data, in a directory of its own; nil when it cannot be unpacked.
+    public static func unpacked(_ archive: String) -> Scratch? {
+        guard let directory else { return nil }
+        let scratch = Scratch("data")
         let script = "zstd -dc \"$1\" | tar -xf - -C \"$2\""
-        guard Tree.run("/bin/sh", ["-c", script, "sh", archive, scratch.path.string]) == 0 else { return [] }
-        return messages(scratch.path, "")
+        let words = ["-c", script, "sh", directory.appending(archive).string, scratch.path.string]
+        return Tree.run("/bin/sh", words) == 0 ? scratch : nil
     }
 
     /// The messages of the mailboxes, as they stand between their separators; as many as are asked for.
