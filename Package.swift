@@ -122,7 +122,8 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
+            name: "TestKit",
+            dependencies: ["Events", "Files", "Connectors", "Journal", "Synthesis", "Threads", "Vault"],
             path: "Tests/TestKit"),
         .target(
             name: "Model",
@@ -193,7 +194,7 @@ let package = Package(
                 "Connectors", "Events", "Network", "Secrets", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network", "Threads"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(
