@@ -109,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
+                "BenchmarkLoops", "Blobs", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections",
+                "Synthesis",
                 "Transparency", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -122,7 +123,11 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
+            name: "TestKit",
+            dependencies: [
+                "Blobs", "Events", "Files", "Connectors", "Journal", "Projections", "Vault", "Synthesis",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Tests/TestKit"),
         .target(
             name: "Model",

@@ -102,6 +102,14 @@ public struct Note: Hashable, Sendable {
         /// Stands for a transaction that neither copy of the journal has any more.
         case lost = 11
         case sourceCheckpoint = 12
+        /// A purge has decided: what its steps name is gone as of them.
+        case purgeBegan = 20
+        case purgeStep = 21
+        case purgeEnded = 22
+        /// How long what was deleted is kept.
+        case retention = 23
+        case holdPlaced = 24
+        case holdLifted = 25
 
         public var name: StaticString {
             switch self {
@@ -117,6 +125,12 @@ public struct Note: Hashable, Sendable {
             case .unreadable: "unreadable"
             case .lost: "lost"
             case .sourceCheckpoint: "source_checkpoint"
+            case .purgeBegan: "purge_began"
+            case .purgeStep: "purge_step"
+            case .purgeEnded: "purge_ended"
+            case .retention: "retention"
+            case .holdPlaced: "hold_placed"
+            case .holdLifted: "hold_lifted"
             }
         }
     }
