@@ -125,7 +125,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Blobs", "Events", "Files", "Connectors", "Journal", "Projections", "Vault", "Synthesis",
+                "Blobs", "Events", "Files", "Connectors", "Journal", "Projections", "Synthesis", "Threads", "Vault",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestKit"),
@@ -166,12 +166,18 @@ let package = Package(
             ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads", "TestKit"]),
-        .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
+        .testTarget(
+            name: "BlobsTests",
+            dependencies: ["Blobs", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
         .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
-        .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
-        .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(
+            name: "MaildirTests",
+            dependencies: ["Maildir", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(
+            name: "MboxTests",
+            dependencies: ["Mbox", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(
             name: "SecretsTests",
             dependencies: ["Secrets", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
@@ -183,7 +189,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
-        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
+        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events", "TestKit"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
         .testTarget(
@@ -192,7 +198,7 @@ let package = Package(
                 "Connectors", "Events", "Network", "Secrets", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network", "Threads"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(

@@ -102,6 +102,8 @@ public struct Note: Hashable, Sendable {
         /// Stands for a transaction that neither copy of the journal has any more.
         case lost = 11
         case sourceCheckpoint = 12
+        /// Messages were seen, and gone before they could be read.
+        case missed = 13
         /// A purge has decided: what its steps name is gone as of them.
         case purgeBegan = 20
         case purgeStep = 21
@@ -125,6 +127,7 @@ public struct Note: Hashable, Sendable {
             case .unreadable: "unreadable"
             case .lost: "lost"
             case .sourceCheckpoint: "source_checkpoint"
+            case .missed: "missed"
             case .purgeBegan: "purge_began"
             case .purgeStep: "purge_step"
             case .purgeEnded: "purge_ended"

@@ -47,7 +47,7 @@ public final class OpenJournal: Sendable {
 
     /// Opens the journal in `directory`. Reading only needs no permission to write.
     public init(
-        _ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock,
+        _ directory: FilePath, vault: UniqueID, readOnly: Bool, withoutLock: Bool = false, clock: WallClock,
         options journalOptions: JournalOptions = JournalOptions()
     ) throws {
         let lmdb = directory.appending("lmdb")
@@ -63,7 +63,7 @@ public final class OpenJournal: Sendable {
         }
         var options = Environment.Options()
         options.readOnly = readOnly
-        options.withoutLock = readOnly && !Directory.isWritable(lmdb)
+        options.withoutLock = readOnly && (withoutLock || !Directory.isWritable(lmdb))
         environment = try Environment(path: lmdb.string, tables: OpenJournal.tables, options: options)
         identity = try Directory.identity(lmdb.appending("data.mdb"))
         records = environment.table("records")
@@ -87,13 +87,19 @@ public final class OpenJournal: Sendable {
 
     /// Records `entries`, one transaction each, in order, and returns their IDs when both copies are on the disk.
     /// When it throws, none of them has been acknowledged; what of it reached the disk is settled before the next append.
+    ///
+    /// `times`: of each, where they are copied from another journal; none may be before the newest record's.
     @discardableResult
-    public func append(_ entries: [JournalEntry]) throws -> Range<UInt64> { try append(deciding: { _ in entries }) }
+    public func append(_ entries: [JournalEntry], at times: [Timestamp]? = nil) throws -> Range<UInt64> {
+        try append(at: times, deciding: { _ in entries })
+    }
 
-    /// As ``append(_:)``, but what is recorded is decided when nobody else can append any more: `entries` is given the head behind
+    /// As ``append(_:at:)``, but what is recorded is decided when nobody else can append any more: `entries` is given the head behind
     /// which they will stand. It may read the journal, and must not append to it.
     @discardableResult
-    public func append(deciding entries: (JournalHead) throws -> [JournalEntry]) throws -> Range<UInt64> {
+    public func append(
+        at times: [Timestamp]? = nil, deciding entries: (JournalHead) throws -> [JournalEntry]
+    ) throws -> Range<UInt64> {
         guard let commitLock else { throw JournalError.readOnly }
         return try writer.withLock { writer in
             try commitLock.lock()
@@ -105,8 +111,8 @@ public final class OpenJournal: Sendable {
             let first = head.transaction.rawValue + 1
             guard !entries.isEmpty else { return first..<first }
             writer.mustReconcile = true
-            if entries.count < GroupWriter.smallestGroup {
-                try commitAtOnce(entries, now: now, &head, &writer)
+            if entries.count < GroupWriter.smallestGroup || times != nil {
+                try commitAtOnce(entries, now: now, at: times, &head, &writer)
             } else {
                 try commitInParallel(entries, now: now, &head, &writer)
             }
@@ -117,10 +123,11 @@ public final class OpenJournal: Sendable {
 
     /// Encodes all, writes all, commits all.
     private func commitAtOnce(
-        _ entries: [JournalEntry], now: Timestamp, _ head: inout JournalHead, _ writer: inout Writer
+        _ entries: [JournalEntry], now: Timestamp, at times: [Timestamp]? = nil, _ head: inout JournalHead,
+        _ writer: inout Writer
     ) throws {
         var encoder = RecordEncoder(behind: head.transaction, time: head.time, leaf: head.leaf)
-        for entry in entries { try encoder.append(entry, now: now) }
+        for (index, entry) in entries.enumerated() { try encoder.append(entry, now: times?[index] ?? now) }
         if head.segmentEnd + encoder.bytes.byteCount > options.segmentBytes, head.segmentEnd > SegmentHeader.size {
             try roll(&writer, &head)
         }

@@ -22,12 +22,8 @@ internal import Glibc
 
     /// As ``next()``, for long ascending scans: loads each page before it is read.
     public mutating func nextPrefetching() throws(LMDBError) -> Bool {
-        guard try move(MDB_NEXT) else { return false }
-        let address = UInt(bitPattern: unsafe found.value.mv_data) >> 12
-        if address != page {
-            page = address
-            unsafe ck_prefetch_page(found.value.mv_data)
-        }
+        guard try step(MDB_NEXT) else { return false }
+        if isOnAnotherPage() { unsafe ck_prefetch_page(found.value.mv_data) }
         return true
     }
 
@@ -49,6 +45,7 @@ internal import Glibc
                 && Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), bytes)
                 ? MDB_CORRUPTED : code
         }
+        MappedMemory.touch()
         return try answered(code)
     }
 
@@ -69,6 +66,21 @@ internal import Glibc
     }
 
     private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
+        guard try step(operation) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
+
+    /// Whether the value here is on another page than the one before was.
+    private mutating func isOnAnotherPage() -> Bool {
+        let address = UInt(bitPattern: unsafe found.value.mv_data) >> 12
+        guard address != page else { return false }
+        page = address
+        MappedMemory.touch()
+        return true
+    }
+
+    private mutating func step(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
         try answered(unsafe mdb_cursor_get(handle, &found.key, &found.value, operation))
     }
 

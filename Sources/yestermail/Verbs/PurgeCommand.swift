@@ -81,6 +81,11 @@ struct PurgeCommand: Verb {
 
     /// The vault is closed when it returns: what is compacted must not be open.
     private func purge(_ context: CommandContext) throws -> PurgeReport {
+        if erase != nil, try context.vault().hasOtherWriters() {
+            throw Failure(
+                .locked, "another process may be writing to the vault: an erasure makes its databases anew",
+                hint: "Stop it first (a watch, for example)")
+        }
         let vault = try context.vault(.writing)
         let request = try request(vault, context)
         if request.erasing != nil { try refuseErasure(vault, context) }
@@ -118,13 +123,21 @@ struct PurgeCommand: Verb {
     /// Whether the databases were made anew.
     private func compact(_ report: PurgeReport, _ context: CommandContext) throws -> Bool {
         guard !report.plan.isEmpty, !report.plan.parts.isEmpty || report.plan.isUnfinished else { return true }
-        let done = try VaultCompaction.run(try VaultPlace(context.options).directory)
+        let directory = try VaultPlace(context.options).directory
+        if erase != nil {
+            // Projections of other vaults that were restored from: who was erased here may be in them. They are made again at will.
+            let state = directory.appending("state")
+            for name in try Directory.names(state) where name.string.hasPrefix("foreign-") {
+                try Directory.removeFlat(state.appending(name))
+            }
+        }
+        let done = try VaultCompaction.run(directory)
         if done { _ = try context.projections(try context.vault()) }
         if !done, erase != nil {
             throw Failure(
                 .partial,
                 "the account is erased, but the databases still have pages with old data of it, since another process has the vault open",
-                hint: "Stop it (a watch, for example) and run: yestermail purge --retention 0 --account-retention 0")
+                hint: "Stop it (a watch, for example); the next purge that has anything to do makes them anew")
         }
         return done
     }
