@@ -379,6 +379,9 @@ private final class Pass {
     private func store(
         _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
     ) throws {
+        // Until all that was found in the store is recorded, no purge takes it away.
+        let blobs = try vault.useBlobs()
+        defer { withExtendedLifetime(blobs) {} }
         var matcher = VanishedMatcher(
             comparisons.flatMap(\.vanished) + (try messages(of: folders.deleted)),
             byName: capture.source.hasUniqueNames)
