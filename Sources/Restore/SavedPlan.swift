@@ -209,14 +209,15 @@ public struct SavedPlan: Sendable {
         }
         let selection: RestoreRequest.Selection
         let chosen = try header.selection()
+        guard chosen.numbers.allSatisfy({ $0 <= point }) else { throw refusal("it selects what was not recorded then") }
         switch (chosen.word, chosen.numbers.count) {
         case ("account", 0): selection = .account(deletedSince: nil)
         case ("account", 1): selection = .account(deletedSince: chosen.numbers[0])
         case ("items", 0): selection = .items(try wanted(&rest).map(\.item))
-        case ("deleted", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+        case ("deleted", 2) where .beginning < chosen.numbers[0] && chosen.numbers[0] <= chosen.numbers[1]:
             selection = .deleted(
                 chosen.numbers[0]...chosen.numbers[1], keyword: try header.bytes(base64: "keyword_b64"))
-        case ("changes", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+        case ("changes", 2) where .beginning < chosen.numbers[0] && chosen.numbers[0] <= chosen.numbers[1]:
             selection = .changes(chosen.numbers[0]...chosen.numbers[1], try wanted(&rest))
         default: throw refusal("what it selects is not known")
         }
