@@ -123,7 +123,8 @@ let package = Package(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
-            name: "TestKit", dependencies: ["Events", "Files", "Connectors", "Journal", "Vault", "Synthesis"],
+            name: "TestKit",
+            dependencies: ["Events", "Files", "Connectors", "Journal", "Synthesis", "Threads", "Vault"],
             path: "Tests/TestKit", swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "Model",
@@ -170,12 +171,18 @@ let package = Package(
             ]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestKit"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads", "TestKit"]),
-        .testTarget(name: "BlobsTests", dependencies: ["Blobs", "TestKit"]),
+        .testTarget(
+            name: "BlobsTests",
+            dependencies: ["Blobs", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "LMDB", "TestKit"]),
         .testTarget(name: "ProjectionsTests", dependencies: ["Projections", "Journal", "LMDB", "TestKit"]),
         .testTarget(name: "VaultTests", dependencies: ["Blobs", "Vault", "Transparency", "TestKit"]),
-        .testTarget(name: "MaildirTests", dependencies: ["Maildir", "TestKit"]),
-        .testTarget(name: "MboxTests", dependencies: ["Mbox", "TestKit"]),
+        .testTarget(
+            name: "MaildirTests",
+            dependencies: ["Maildir", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(
+            name: "MboxTests",
+            dependencies: ["Mbox", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(
             name: "SecretsTests",
             dependencies: ["Secrets", "TestKit", .product(name: "SystemPackage", package: "swift-system")]),
@@ -187,7 +194,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(name: "PresentationTests", dependencies: ["Presentation", "Events"]),
-        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events"]),
+        .testTarget(name: "MIMETests", dependencies: ["MIME", "Events", "TestKit"]),
         .testTarget(name: "TimeLanguageTests", dependencies: ["TimeLanguage", "Events"]),
         .testTarget(name: "QueryTests", dependencies: ["Query", "Events", "MIME", "TimeLanguage"]),
         .testTarget(
@@ -196,7 +203,7 @@ let package = Package(
                 "Connectors", "Events", "Network", "Secrets", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "TestKit", "Network", "Threads"]),
         .testTarget(name: "RestoreTests", dependencies: ["Restore", "Capture", "TestKit"]),
         .testTarget(name: "TidyTests", dependencies: ["tidy"]),
         .testTarget(

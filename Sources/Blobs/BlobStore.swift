@@ -30,8 +30,12 @@ internal import Synchronization
     /// - Parameters:
     ///   - vault: the vault's UUID, 16 bytes: it is in each pack.
     ///   - readOnly: creates and appends nothing; for reading beside a process that writes.
+    ///   - withoutLock: not even LMDB's lock file is written; nobody may be writing then.
     /// - Throws: ``BlobError`` or `LMDBError`.
-    public init(path: String, vault: [UInt8], options: BlobOptions = BlobOptions(), readOnly: Bool = false) throws {
+    public init(
+        path: String, vault: [UInt8], options: BlobOptions = BlobOptions(), readOnly: Bool = false,
+        withoutLock: Bool = false
+    ) throws {
         guard vault.count == 16 else { throw BlobError.unusable(path: path, reason: "a UUID has 16 bytes") }
         if !readOnly {
             var created = try OpenFile.makeDirectory(path)
@@ -48,7 +52,7 @@ internal import Synchronization
         var environment = Environment.Options()
         environment.readOnly = readOnly
         // LMDB wants to write its lock file even to read; where nobody can write, there is no writer to be told either.
-        environment.withoutLock = unsafe readOnly && access(path + "/index", W_OK) != 0
+        environment.withoutLock = unsafe readOnly && (withoutLock || access(path + "/index", W_OK) != 0)
         self.path = path
         self.vault = vault
         self.options = options

@@ -71,13 +71,20 @@ private final class Pass {
     private var returned: ReturnedItems?
     /// Folders of which something was listed and could not be read: the next pass has to see it again.
     private var incomplete: Set<UInt32> = []
+    /// Names that were listed and given by nobody when they were to be read, by comparison.
+    private var unread: [UInt32: [[UInt8]]] = [:]
     /// Folders of which something waits for the next pass, which is to be told of it again.
     private var delayed: Set<UInt32> = []
     private var nextFolder: UInt32 = 0
     /// What the source calls the folders, by number.
     private var folderNames: [UInt32: [UInt8]] = [:]
     private var nextMessage: UInt32 = 0
+    /// Transactions that are recorded with the next ones, or at the end: whoever appends waits for the disk, however little it is.
+    private var waiting: [JournalEntry] = []
+    private var waitingChanges = 0
 
+    /// So many changes are not kept waiting.
+    private static let waitingLimit = 64
     /// Changes of one transaction at most; a burst that is larger becomes several.
     private static let transactionChanges = 10_000
     /// How often a listing is repeated to tell what was moved while it was made from what is gone.
@@ -111,6 +118,15 @@ private final class Pass {
     }
 
     func run(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws -> PassReport {
+        do { try reconcile(wanted, meanwhile) } catch {
+            // What was read until then is kept. Where it cannot be, the error that came first says why.
+            try? flush([])
+            throw error
+        }
+        return report
+    }
+
+    private func reconcile(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws {
         let projections = try vault.projections()
         nextMessage = try projections.highestNumber(account, .message) + 1
         let known = try knownFolders(projections)
@@ -137,8 +153,7 @@ private final class Pass {
             return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
         }
         capture.held = held
-        try record(view, scope)
-        return report
+        try flush(try missed(view) + [checkpoint(view, scope)].compactMap { $0 })
     }
 
     /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing.
@@ -180,8 +195,41 @@ private final class Pass {
         }
     }
 
-    /// Remembers how far the folders that were looked at have been recorded.
-    private func record(_ view: View, _ scope: PassScope) throws {
+    /// Names what was there and could not be captured (`Specs/Format/Events.md`, "Missed messages").
+    private func missed(_ view: View) throws -> [JournalEntry] {
+        let sources = Dictionary(
+            (view.folders.pairs.map(\.source) + view.folders.created).map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first })
+        var notes: [JournalEntry] = []
+        for comparison in view.comparisons {
+            guard let name = folderNames[comparison.folder], let folder = sources[name] else { continue }
+            var found = comparison.missed.map { [$0] } ?? []
+            if let names = unread[comparison.folder] {
+                // Gone, or not given for another reason? One that is still listed is the next pass's matter.
+                let now: any SourceListing
+                do { now = try capture.source.list(folder) } catch is SourceFailure { continue }
+                let gone = names.filter { now.position($0) == nil }
+                if !gone.isEmpty {
+                    let shown = gone.prefix(100).joined(separator: [UInt8(ascii: ",")])
+                    found.append(MissedMessages(count: gone.count, names: Array(shown)))
+                }
+            }
+            for missed in found {
+                report.missed += missed.count
+                let note = Note(
+                    .missed,
+                    [
+                        .init("folder", .text(Array(folder.path.joined(separator: [UInt8(ascii: "/")])))),
+                        .init("missed", .number(Int64(missed.count))), .init("names", .text(missed.names)),
+                    ])
+                notes.append(JournalEntry(account: account, origin: origin, changes: [], note: note))
+            }
+        }
+        return notes
+    }
+
+    /// How far the folders that were looked at have been recorded; nil when nothing is new about it.
+    private func checkpoint(_ view: View, _ scope: PassScope) -> JournalEntry? {
         var found: [UInt32: [UInt8]] = [:]
         for comparison in view.comparisons
         where !incomplete.contains(comparison.folder) && !delayed.contains(comparison.folder) {
@@ -190,8 +238,8 @@ private final class Pass {
         for folder in incomplete { found[folder] = [] }
         for folder in view.folders.deleted { found[folder.number] = [] }
         let isListed = isFull && scope == .all && report.isComplete && report.vanished == 0 && delayed.isEmpty
-        guard let note = checkpoints.note(found, listed: isListed ? vault.clock : nil) else { return }
-        try vault.commit([JournalEntry(account: account, origin: origin, changes: [], note: note)])
+        return checkpoints.note(found, listed: isListed ? vault.clock : nil)
+            .map { JournalEntry(account: account, origin: origin, changes: [], note: $0) }
     }
 
     private func knownFolders(_ projections: OpenProjections) throws -> [KnownFolder] {
@@ -306,8 +354,23 @@ private final class Pass {
         while !rest.isEmpty {
             let part = Array(rest.prefix(Pass.transactionChanges))
             rest = rest.dropFirst(part.count)
-            report.recorded(try vault.commit([JournalEntry(account: account, origin: origin, changes: part)]))
+            try commit([JournalEntry(account: account, origin: origin, changes: part)])
         }
+    }
+
+    private func commit(_ entries: [JournalEntry]) throws {
+        waiting += entries
+        waitingChanges += entries.reduce(0) { $0 + $1.changes.count }
+        if waitingChanges >= Pass.waitingLimit { try flush([]) }
+    }
+
+    /// Records what waits, and these notes behind it.
+    private func flush(_ notes: [JournalEntry]) throws {
+        let entries = waiting + notes
+        guard !entries.isEmpty else { return }
+        (waiting, waitingChanges) = ([], 0)
+        let range = try vault.commit(entries)
+        report.recorded(range.lowerBound..<range.upperBound - UInt64(notes.count))
     }
 
     /// Reads what is new, tells what was moved from what is new, and records all of it.
@@ -343,7 +406,7 @@ private final class Pass {
                     moved.append(change)
                 }
             }
-            report.recorded(try vault.commit(entries))
+            try commit(entries)
             progress(
                 PassProgress(messages: slice.endIndex, totalMessages: total, bytes: report.bytes))
         }
@@ -365,7 +428,7 @@ private final class Pass {
                     moved.append(change)
                 }
             }
-            report.recorded(try vault.commit(copies))
+            try commit(copies)
         }
         report.moved += moved.count
         try commit(moved)
@@ -406,6 +469,7 @@ private final class Pass {
         case .vanished:
             report.vanished += 1
             incomplete.insert(comparison.folder)
+            unread[comparison.folder, default: []].append(state.sourceName)
             return nil
         case .unreadable(let code, let what):
             report.unreadable.append(what)

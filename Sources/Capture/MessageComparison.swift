@@ -14,6 +14,8 @@ struct VanishedMessage: Sendable {
 struct MessageComparison: Sendable {
     let folder: UInt32
     let listing: any SourceListing
+    /// What came and went since the vault's state.
+    private(set) var missed: MissedMessages?
     /// How many messages the vault has there.
     var known = 0
     /// Positions of the listing the vault does not know.
@@ -49,6 +51,7 @@ struct MessageComparison: Sendable {
     ) throws {
         try self.init(vault, projections, account, folder, changes.listing, changes: changes, deep: false)
         if known - vanished.count + new.count != changes.count { isConsistent = false }
+        missed = changes.missed
     }
 
     private init(

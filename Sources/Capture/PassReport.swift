@@ -16,6 +16,8 @@ public struct PassReport: Hashable, Sendable {
     public var bytes: UInt64 = 0
     /// Seen, but gone before it could be read.
     public var vanished = 0
+    /// Known to have been there, and not captured: recorded as such.
+    public var missed = 0
     /// There, but its bytes could not be had: recorded as such.
     public var unreadable: [String] = []
     /// Folders that could not be listed: nothing was concluded from them.
@@ -54,6 +56,7 @@ public struct PassReport: Hashable, Sendable {
         foldersDeleted += other.foldersDeleted
         bytes += other.bytes
         vanished += other.vanished
+        missed += other.missed
         unreadable = other.unreadable
         unlistable = other.unlistable
         passedOver = other.passedOver

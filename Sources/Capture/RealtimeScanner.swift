@@ -43,6 +43,8 @@ public struct RealtimeScanner<S: WatchableSource> {
         var isReady = false
         // Something waits to be looked at again, because it may be one half of a move.
         var isHolding = false
+        // When the last pass of each has ended.
+        var lastPasses = Array(repeating: Timestamp(rawValue: 0), count: captures.count)
         var lastSweep = vault.clock.now()
         var lastHeartbeat = lastSweep
         defer { for (capture, _) in captures { try? capture.endCoverage() } }
@@ -51,6 +53,7 @@ public struct RealtimeScanner<S: WatchableSource> {
             for index in captures.indices where !pending[index].isEmpty && failing[index].isOver(vault.clock) {
                 let scope = pending[index].scope
                 pending[index] = .nothing
+                defer { lastPasses[index] = vault.clock.now() }
                 let capture = captures[index].capture
                 do {
                     let result = try capture.pass(
@@ -64,6 +67,8 @@ public struct RealtimeScanner<S: WatchableSource> {
                     if failing[index].isThere { report(.recovered(capture.account)) }
                     failing[index] = Trouble()
                     if !result.isEmpty || !result.isComplete { report(.recorded(capture.account, result)) }
+                    // Now, and not when the next change waits for it.
+                    if !result.isEmpty { _ = try vault.projections() }
                     for folder in result.held { pending[index].add(.folder(folder)) }
                     isHolding = isHolding || !result.held.isEmpty
                     if !result.unlistable.isEmpty || result.vanished > 0 { pending[index].add(.everything) }
@@ -82,7 +87,7 @@ public struct RealtimeScanner<S: WatchableSource> {
             }
             let isRetrying = pending.contains { !$0.isEmpty }
             let longest = isRetrying ? options.retryMilliseconds : options.sweepMilliseconds
-            try wait(watch, isHolding ? options.longestCoalescingMilliseconds : longest, &pending)
+            try wait(watch, isHolding ? options.longestCoalescingMilliseconds : longest, lastPasses, &pending)
             let now = vault.clock.now()
             if now.rawValue - lastSweep.rawValue >= Int64(options.sweepMilliseconds) * 1_000 {
                 lastSweep = now
@@ -96,17 +101,34 @@ public struct RealtimeScanner<S: WatchableSource> {
         }
     }
 
-    /// Waits for hints, then until none has come for the coalescing window (or it has been long enough).
-    private func wait(_ watch: any SourceWatch, _ milliseconds: Int, _ pending: inout [Pending]) throws {
+    /// Waits for hints, then until none has come for the coalescing window (or it has been long enough). A first one after a quiet
+    /// time is not kept waiting, where the source shows whole changes: only what follows it is taken together.
+    private func wait(
+        _ watch: any SourceWatch, _ milliseconds: Int, _ lastPasses: [Timestamp], _ pending: inout [Pending]
+    ) throws {
         var hints = try watch.next(timeoutMilliseconds: milliseconds)
         guard !hints.isEmpty else { return }
         let begin = vault.clock.now()
+        if isFirst(hints, begin, lastPasses) {
+            for (source, hint) in hints { pending[source].add(hint) }
+            return
+        }
         while true {
             for (source, hint) in hints { pending[source].add(hint) }
             let elapsed = (vault.clock.now().rawValue - begin.rawValue) / 1_000
             guard elapsed < Int64(options.longestCoalescingMilliseconds) else { return }
             hints = try watch.next(timeoutMilliseconds: options.coalescingMilliseconds)
             if hints.isEmpty { return }
+        }
+    }
+
+    private func isFirst(
+        _ hints: [(source: Int, hint: SourceHint)], _ now: Timestamp, _ lastPasses: [Timestamp]
+    ) -> Bool {
+        let quiet = Int64(options.longestCoalescingMilliseconds) * 1_000
+        return hints.allSatisfy { source, hint in
+            guard case .folder = hint else { return false }
+            return now.rawValue - lastPasses[source].rawValue >= quiet && captures[source].source.showsWholeChanges
         }
     }
 

@@ -12,6 +12,7 @@ public struct AnySource: WatchableSource {
     public func identity() throws -> [UInt8] { try base.identity() }
 
     public var hasUniqueNames: Bool { base.hasUniqueNames }
+    public var showsWholeChanges: Bool { base.showsWholeChanges }
 
     public func changes(in folder: SourceFolder, since checkpoint: [UInt8]) throws -> SourceChanges? {
         try base.changes(in: folder, since: checkpoint)

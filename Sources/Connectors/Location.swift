@@ -3,6 +3,9 @@ public import Events
 /// Where an account lives or a restore goes: a URL as in `Specs/Interfaces/CommandLine.md`, "Sources".
 public enum Location: Hashable, Sendable, CustomStringConvertible {
     case maildir(path: String)
+    /// A new directory with an mbox for each folder, or a directory for each with a file for each message: a target only.
+    case mbox(path: String)
+    case eml(path: String)
     case server(ServerLocation)
 
     /// Reads `maildir:PATH` or a mail server's URL. Throws ``Failure`` for what is no location, or one this program cannot use.
@@ -14,11 +17,13 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
         }
         let rest = String(text[text.index(after: colon)...])
         switch text[..<colon] {
-        case "maildir":
+        case "maildir", "mbox", "eml":
             guard !rest.isEmpty, !rest.utf8.contains(0) else {
                 throw Failure(.usage, "\(text) names no directory", hint: "Write maildir:PATH")
             }
-            self = .maildir(path: rest)
+            self =
+                text[..<colon] == "mbox"
+                ? .mbox(path: rest) : text[..<colon] == "eml" ? .eml(path: rest) : .maildir(path: rest)
         case "imap", "imaps": self = .server(try ServerLocation(text))
         default:
             throw Failure(
@@ -30,9 +35,14 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .maildir(let path): "maildir:\(path)"
+        case .mbox(let path): "mbox:\(path)"
+        case .eml(let path): "eml:\(path)"
         case .server(let server): "\(server)"
         }
     }
+
+    /// Whether only one thread may write there.
+    public var wantsOneWriter: Bool { if case .mbox = self { true } else { false } }
 
     /// Opens it to read. Throws ``Failure`` when it cannot be reached.
     public func openSource() throws -> any Source {
@@ -45,6 +55,8 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .unreachable, "the Maildir \(path) cannot be read: \(failure)",
                     hint: "Is it mounted, and may this user read it? Nothing was concluded from its absence")
             }
+        case .mbox, .eml:
+            throw Failure(.usage, "\(self) is a place to write to", hint: "Take it in with: yestermail import")
         case .server(let server):
             return IMAPSource(
                 server.access, patience: server.patience, hints: server.hints, hintedUser: server.user)
@@ -62,6 +74,8 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                     .refused, "\(path) is neither a Maildir nor empty: \(failure)",
                     hint: "Name a Maildir, or a directory that does not exist yet")
             }
+        case .mbox(let path): return try FileTargetView(path: path, shape: .mbox)
+        case .eml(let path): return try FileTargetView(path: path, shape: .eml)
         case .server(let server):
             do {
                 return try IMAPTargetView(server.access, patience: server.patience)
@@ -79,6 +93,12 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
                 return try MaildirTarget(path: path)
             } catch let failure as TargetFailure {
                 throw Failure(targetFailure: failure, "the Maildir \(path) cannot be written")
+            }
+        case .mbox(let path), .eml(let path):
+            do {
+                return try FileTarget(path: path, shape: wantsOneWriter ? .mbox : .eml)
+            } catch let failure as TargetFailure {
+                throw Failure(targetFailure: failure, "the directory \(path) cannot be written")
             }
         case .server(let server):
             do {

@@ -24,10 +24,14 @@ public protocol Source: Sendable {
     /// Whether no two messages of it ever have the same name, in whatever folders: then a name alone tells what a message
     /// is that cannot be read. A UID does not, a Maildir's base name does.
     var hasUniqueNames: Bool { get }
+    /// Whether what a hint tells of can be looked at at once: the source is never seen in the middle of a change. Else what belongs
+    /// together is waited for.
+    var showsWholeChanges: Bool { get }
 }
 
 extension Source {
     public var hasUniqueNames: Bool { false }
+    public var showsWholeChanges: Bool { false }
 }
 
 extension Source {
@@ -43,10 +47,24 @@ public struct SourceChanges: Sendable {
     public var count: Int
     /// Whether a message that was there, by its name, is gone.
     public var hasVanished: @Sendable ([UInt8]) -> Bool
+    /// Messages that came and were gone again before anybody could look; nil: none is known of.
+    public var missed: MissedMessages?
 
-    public init(listing: any SourceListing, count: Int, hasVanished: @escaping @Sendable ([UInt8]) -> Bool) {
-        (self.listing, self.count, self.hasVanished) = (listing, count, hasVanished)
+    public init(
+        listing: any SourceListing, count: Int, missed: MissedMessages? = nil,
+        hasVanished: @escaping @Sendable ([UInt8]) -> Bool
+    ) {
+        (self.listing, self.count, self.missed, self.hasVanished) = (listing, count, missed, hasVanished)
     }
+}
+
+/// Messages of which no more is known than that they were there.
+public struct MissedMessages: Hashable, Sendable {
+    public var count: Int
+    /// What the source calls them, in its own short way.
+    public var names: [UInt8]
+
+    public init(count: Int, names: [UInt8]) { (self.count, self.names) = (count, names) }
 }
 
 /// A kind of source that can say that something has happened.

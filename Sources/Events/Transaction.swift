@@ -102,6 +102,8 @@ public struct Note: Hashable, Sendable {
         /// Stands for a transaction that neither copy of the journal has any more.
         case lost = 11
         case sourceCheckpoint = 12
+        /// Messages were seen, and gone before they could be read.
+        case missed = 13
 
         public var name: StaticString {
             switch self {
@@ -117,6 +119,7 @@ public struct Note: Hashable, Sendable {
             case .unreadable: "unreadable"
             case .lost: "lost"
             case .sourceCheckpoint: "source_checkpoint"
+            case .missed: "missed"
             }
         }
     }

@@ -16,7 +16,7 @@ public final class LockFile: Sendable {
 
     /// Opens a file that must be there.
     public init(existing path: FilePath) throws(FileError) {
-        descriptor = path.withPlatformString { Glibc.open($0, O_RDWR | O_CLOEXEC | O_NOFOLLOW) }
+        descriptor = path.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
         guard descriptor >= 0 else { throw FileError.last("open lock file", path) }
         self.path = path
     }

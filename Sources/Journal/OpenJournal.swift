@@ -45,7 +45,7 @@ public final class OpenJournal: Sendable {
 
     /// Opens the journal in `directory`. Reading only needs no permission to write.
     public init(
-        _ directory: FilePath, vault: UniqueID, readOnly: Bool, clock: WallClock,
+        _ directory: FilePath, vault: UniqueID, readOnly: Bool, withoutLock: Bool = false, clock: WallClock,
         options journalOptions: JournalOptions = JournalOptions()
     ) throws {
         let lmdb = directory.appending("lmdb")
@@ -61,7 +61,7 @@ public final class OpenJournal: Sendable {
         }
         var options = Environment.Options()
         options.readOnly = readOnly
-        options.withoutLock = readOnly && !Directory.isWritable(lmdb)
+        options.withoutLock = readOnly && (withoutLock || !Directory.isWritable(lmdb))
         environment = try Environment(path: lmdb.string, tables: OpenJournal.tables, options: options)
         records = environment.table("records")
         headTable = environment.table("head")
@@ -84,8 +84,10 @@ public final class OpenJournal: Sendable {
 
     /// Records `entries`, one transaction each, in order, and returns their IDs when both copies are on the disk.
     /// When it throws, none of them has been acknowledged; what of it reached the disk is settled before the next append.
+    ///
+    /// `times`: of each, where they are copied from another journal; none may be before the newest record's.
     @discardableResult
-    public func append(_ entries: [JournalEntry]) throws -> Range<UInt64> {
+    public func append(_ entries: [JournalEntry], at times: [Timestamp]? = nil) throws -> Range<UInt64> {
         guard let commitLock else { throw JournalError.readOnly }
         return try writer.withLock { writer in
             try commitLock.lock()
@@ -95,8 +97,8 @@ public final class OpenJournal: Sendable {
             let first = head.transaction.rawValue + 1
             guard !entries.isEmpty else { return first..<first }
             writer.mustReconcile = true
-            if entries.count < GroupWriter.smallestGroup {
-                try commitAtOnce(entries, now: now, &head, &writer)
+            if entries.count < GroupWriter.smallestGroup || times != nil {
+                try commitAtOnce(entries, now: now, at: times, &head, &writer)
             } else {
                 try commitInParallel(entries, now: now, &head, &writer)
             }
@@ -107,10 +109,11 @@ public final class OpenJournal: Sendable {
 
     /// Encodes all, writes all, commits all.
     private func commitAtOnce(
-        _ entries: [JournalEntry], now: Timestamp, _ head: inout JournalHead, _ writer: inout Writer
+        _ entries: [JournalEntry], now: Timestamp, at times: [Timestamp]? = nil, _ head: inout JournalHead,
+        _ writer: inout Writer
     ) throws {
         var encoder = RecordEncoder(behind: head.transaction, time: head.time, leaf: head.leaf)
-        for entry in entries { try encoder.append(entry, now: now) }
+        for (index, entry) in entries.enumerated() { try encoder.append(entry, now: times?[index] ?? now) }
         if head.segmentEnd + encoder.bytes.byteCount > options.segmentBytes, head.segmentEnd > SegmentHeader.size {
             try roll(&writer, &head)
         }

@@ -20,21 +20,25 @@ internal import Glibc
     deinit { unsafe mdb_cursor_close(handle) }
 
     /// To the next key (the first, at the beginning); false behind the last one. One that does not come after the one before it is damage.
-    public mutating func next() throws(LMDBError) -> Bool { try step(MDB_NEXT) }
+    public mutating func next() throws(LMDBError) -> Bool {
+        guard try step(MDB_NEXT) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
 
     /// As ``next()``, for long ascending scans: loads each page before it is read.
     public mutating func nextPrefetching() throws(LMDBError) -> Bool {
         guard try step(MDB_NEXT) else { return false }
-        let address = UInt(bitPattern: unsafe found.value.mv_data) >> 12
-        if address != page {
-            page = address
-            unsafe ck_prefetch_page(found.value.mv_data)
-        }
+        if isOnAnotherPage() { unsafe ck_prefetch_page(found.value.mv_data) }
         return true
     }
 
     /// To the key before; false before the first.
-    public mutating func previous() throws(LMDBError) -> Bool { try step(MDB_PREV) }
+    public mutating func previous() throws(LMDBError) -> Bool {
+        guard try step(MDB_PREV) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
 
     public mutating func first() throws(LMDBError) -> Bool { try move(MDB_FIRST) }
 
@@ -51,6 +55,7 @@ internal import Glibc
                 && Cursor.precedes(UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size), bytes)
                 ? MDB_CORRUPTED : code
         }
+        MappedMemory.touch()
         return try answered(code)
     }
 
@@ -73,7 +78,7 @@ internal import Glibc
     /// A changed place of a row in its page shows the rows in another order.
     private mutating func step(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
         let (wasAtRow, before) = unsafe (isAtRow, found.key)
-        guard try move(operation) else { return false }
+        guard try get(operation) else { return false }
         guard wasAtRow else { return true }
         let (old, new) = unsafe (
             UnsafeRawBufferPointer(start: before.mv_data, count: before.mv_size),
@@ -84,7 +89,23 @@ internal import Glibc
         return true
     }
 
+    /// The first or the last: what was here before says nothing.
     private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
+        guard try get(operation) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
+
+    /// Whether the value here is on another page than the one before was.
+    private mutating func isOnAnotherPage() -> Bool {
+        let address = UInt(bitPattern: unsafe found.value.mv_data) >> 12
+        guard address != page else { return false }
+        page = address
+        MappedMemory.touch()
+        return true
+    }
+
+    private mutating func get(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
         try answered(unsafe mdb_cursor_get(handle, &found.key, &found.value, operation))
     }
 

@@ -29,6 +29,7 @@ internal import Synchronization
     private nonisolated(unsafe) let handle: OpaquePointer
     private let identity: FileIdentity
     private let tables: [String: Table]
+    private let map: UInt?
     public let path: String
 
     /// Opens the environment in the directory `path`, which must exist, and the tables named; creates what is missing
@@ -62,9 +63,11 @@ internal import Synchronization
         }
         self.path = path
         self.identity = identity
+        map = MappedMemory.register(file: path + "/data.mdb", length: options.mapSize)
     }
 
     deinit {
+        if let map { MappedMemory.forget(map) }
         unsafe mdb_env_close(handle)
         OpenEnvironments.shared.remove(identity)
     }

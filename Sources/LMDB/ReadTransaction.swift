@@ -41,6 +41,7 @@ func lookUp(_ transaction: OpaquePointer, _ table: Table, _ key: Key) throws(LMD
         var wanted = unsafe MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
         return unsafe mdb_get(transaction, table.handle, &wanted, &found)
     }
+    MappedMemory.touch()
     if code == MDB_NOTFOUND { return nil }
     try check(code, .get)
     return unsafe UnsafeRawBufferPointer(start: found.mv_data, count: found.mv_size)

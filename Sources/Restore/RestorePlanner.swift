@@ -7,33 +7,34 @@ public import Vault
 
 /// Works out what a restore has to do: pure reading of the vault and of the target.
 public struct RestorePlanner {
-    private let vault: OpenVault
-    private let request: RestoreRequest
-    private let projections: OpenProjections
-    private let target: any TargetView
+    let vault: OpenVault
+    let request: RestoreRequest
+    let projections: OpenProjections
+    let target: any TargetView
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
-    private let isHome: Bool
+    let isHome: Bool
     /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
     private let delivered: [ItemID: [[[UInt8]]]]
-    private var plan: RestorePlan
+    var plan: RestorePlan
     private var folderIndex: [[UInt8]: Int] = [:]
-    private var present: [PresentFolder] = []
+    var present: [PresentFolder] = []
     private var folderStates: [UInt32: FolderState] = [:]
 
-    /// Plans `request`; `operation` names what will be delivered under another name.
+    /// Plans `request`, out of `vault`. `known`: names that messages were given when they were delivered to that target
+    /// before, as a ``ForeignMap`` has them; nil: what `vault` itself knows of that.
     public static func plan(
-        _ vault: OpenVault, _ request: RestoreRequest, operation: UniqueID
+        _ vault: OpenVault, _ request: RestoreRequest, known: [ItemID: [[[UInt8]]]]? = nil
     ) throws -> RestorePlan {
         do {
-            var planner = try RestorePlanner(vault, request, operation)
+            var planner = try RestorePlanner(vault, request, known)
             return try planner.make()
         } catch let failure as SourceFailure {
             throw Failure(cannotLook: failure, at: request.target)
         }
     }
 
-    private init(_ vault: OpenVault, _ request: RestoreRequest, _ operation: UniqueID) throws {
+    private init(_ vault: OpenVault, _ request: RestoreRequest, _ known: [ItemID: [[[UInt8]]]]?) throws {
         (self.vault, self.request) = (vault, request)
         projections = try vault.projections()
         plan = RestorePlan(request)
@@ -41,14 +42,16 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
-        delivered = target.takesNames ? [:] : try RestorePlanner.delivered(vault, request)
+        delivered = target.takesNames ? [:] : try known ?? RestorePlanner.delivered(vault, request)
     }
 
     /// A server may change a message more than can be foretold; that it took it, the journal knows.
     private static func delivered(_ vault: OpenVault, _ request: RestoreRequest) throws -> [ItemID: [[[UInt8]]]] {
         var found: [ItemID: [[[UInt8]]]] = [:]
         for operation in try vault.operations()
-        where operation.account == request.account.number && operation.target == request.target.description {
+        where operation.account == request.account.number && operation.target == request.target.description
+            && operation.source == nil
+        {
             for (step, folder) in try Undo.steps(vault, operation) where step.action == .deliver {
                 if let item = step.item { found[item, default: []].append([folder.sourceName, step.name]) }
             }
@@ -57,8 +60,14 @@ public struct RestorePlanner {
     }
 
     private mutating func make() throws -> RestorePlan {
-        let messages = try selectedMessages()
+        var messages = try selectedMessages()
         for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        if case .changes(let range, let items) = request.selection { messages += try takeBack(items, in: range) }
+        if !request.restoredBefore.isEmpty {
+            let all = messages.count
+            messages.removeAll { request.restoredBefore.contains($0.item) }
+            plan.skipped += all - messages.count
+        }
         if case .account = request.selection, request.into == nil { try planFolders() }
         if request.only != .folders {
             var byFolder: [Int: [Int]] = [:]
@@ -86,7 +95,7 @@ public struct RestorePlanner {
 
     // MARK: What is wanted
 
-    private struct Wanted {
+    struct Wanted {
         var item: ItemID
         var transaction: TransactionID
         var state: MessageState
@@ -119,6 +128,7 @@ public struct RestorePlanner {
                     pointers.append(found)
                 }
             }
+        case .changes: return []
         }
         // In the order of the journal, which is the order of the packs.
         pointers.sort { ($0.pointer.transaction, $0.pointer.index) < ($1.pointer.transaction, $1.pointer.index) }
@@ -178,10 +188,23 @@ public struct RestorePlanner {
         for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
             _ = try plannedFolder(state, for: nil)
             if state.isSubscribed { subscribed.append(state.path) }
+            warnOfRights(state)
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
         let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
         if Set(all) != Set(there) { plan.subscriptions = all }
+    }
+
+    /// Rights of others are not given again by a restore; they are named, never dropped in silence.
+    private mutating func warnOfRights(_ state: FolderState) {
+        let prefix = Array("acl ".utf8)
+        let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {
+            "\(String(decoding: $0.name.dropFirst(prefix.count), as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
+        }
+        guard !rights.isEmpty, !isHome || !present.contains(where: { $0.folder.path == state.path }) else { return }
+        plan.warnings.append(
+            "rights that are not given again, of \(String(decoding: state.joinedPath, as: UTF8.self)): "
+                + rights.joined(separator: ", "))
     }
 
     /// The folder a message goes to; nil when the target can have no such folder, which is reported.
@@ -192,7 +215,10 @@ public struct RestorePlanner {
         // The path the folder had then: a folder renamed later is restored under the name it had. For what was deleted
         // with its folder, the folder's own last state says the path.
         let asOf: TransactionID
-        if case .account = request.selection { asOf = request.point } else { asOf = message.transaction }
+        switch request.selection {
+        case .account, .changes: asOf = request.point
+        case .items, .deleted: asOf = message.transaction
+        }
         let key = message.state.folder
         let state: FolderState
         if let known = folderStates[key], asOf == request.point {
@@ -208,7 +234,7 @@ public struct RestorePlanner {
         return try plannedFolder(state, for: message.item)
     }
 
-    private mutating func plannedFolder(_ state: FolderState, for item: ItemID?) throws -> Int? {
+    mutating func plannedFolder(_ state: FolderState, for item: ItemID?) throws -> Int? {
         let name: [UInt8]
         do {
             name = try target.name(of: state)
@@ -254,7 +280,8 @@ public struct RestorePlanner {
             if let place, !isNamed, let there = present[place].claim(anyOf: known) {
                 try planExisting(&step, there, place, message)
             } else if let place,
-                let there = try present[place].find(step.name, digest, size, believing: !request.isExact)
+                let there = try present[place].find(
+                    step.name, digest, size, believing: !request.isExact && !request.verifiesBytes)
             {
                 try planExisting(&step, there, place, message)
             } else if place == nil || target.forms.isEmpty {
@@ -328,6 +355,12 @@ public struct RestorePlanner {
         _ step: inout RestoreStep, _ there: PresentMessage, _ place: Int, _ message: Wanted
     ) throws {
         guard there.isSame else {
+            if request.verifiesBytes {
+                // What is there is kept in the vault before it goes (``BlobRestore``).
+                plan.steps.append(try anyRemoval(of: there, place))
+                plan.steps.append(step)
+                return
+            }
             switch request.onConflict {
             case .keep:
                 plan.skipped += 1
@@ -366,12 +399,12 @@ public struct RestorePlanner {
     }
 
     /// Stands for a name the target will give: it says which message was the last before, and whose it is.
-    private func awaitedName(_ message: Wanted, _ place: Int?) -> [UInt8] {
+    func awaitedName(_ message: Wanted, _ place: Int?) -> [UInt8] {
         (place.map { present[$0].lastName } ?? []) + Array(">\(message.item)-\(request.point.rawValue)".utf8)
     }
 
     /// A name of our own, the same whenever this operation is planned.
-    private func otherName(_ message: Wanted) -> [UInt8] {
+    func otherName(_ message: Wanted) -> [UInt8] {
         let own = ".\(message.item)-\(request.point.rawValue)"
         let kept = message.state.sourceName + Array(own.utf8)
         if !message.state.sourceName.isEmpty, target.accepts(name: kept) { return kept }
@@ -431,9 +464,13 @@ public struct RestorePlanner {
         return plan.folders.count - 1
     }
 
-    private mutating func removal(of there: PresentMessage, _ place: Int) throws -> RestoreStep? {
+    mutating func removal(of there: PresentMessage, _ place: Int) throws -> RestoreStep? {
+        guard try vault.blobs.contains(try present[place].content(there.position).digest) else { return nil }
+        return try anyRemoval(of: there, place)
+    }
+
+    private mutating func anyRemoval(of there: PresentMessage, _ place: Int) throws -> RestoreStep {
         let content = try present[place].content(there.position)
-        guard try vault.blobs.contains(content.digest) else { return nil }
         let folder = present[place]
         let flags = folder.listing.flags(there.position)
         let keywords = folder.listing.keywords(there.position)

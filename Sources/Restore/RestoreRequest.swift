@@ -14,6 +14,10 @@ public struct RestoreRequest: Sendable {
     public var onConflict: ConflictRule = .keep
     /// Make it as it was, removals included.
     public var isExact = false
+    /// Bytes that are there are read and compared, and what is damaged is replaced.
+    public var verifiesBytes = false
+    /// Items that are known to have been restored before: skipped, wherever they are now.
+    public var restoredBefore: Set<ItemID> = []
 
     public enum Selection: Hashable, Sendable {
         /// The account as of the point; with `deletedSince`, also what was deleted from then on.
@@ -22,6 +26,16 @@ public struct RestoreRequest: Sendable {
         case items([ItemID])
         /// What was deleted in these transactions, as it was before, with this keyword added.
         case deleted(ClosedRange<TransactionID>, keyword: [UInt8])
+        /// The opposite of what happened to these items in these transactions.
+        case changes(ClosedRange<TransactionID>, [WantedChange])
+    }
+
+    /// An item, and what of its changes is to be taken back.
+    public struct WantedChange: Hashable, Sendable {
+        public var item: ItemID
+        public var kinds: ChangeKinds
+
+        public init(item: ItemID, kinds: ChangeKinds) { (self.item, self.kinds) = (item, kinds) }
     }
 
     /// What of it is written.

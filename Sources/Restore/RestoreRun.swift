@@ -21,17 +21,20 @@ public struct RestoreRun {
     private let plan: RestorePlan
     private let operation: UniqueID
     private let kind: String
+    private let ledger: RestoreLedger
+    private let origin: [Note.Field]
     private let isStopped: @Sendable () -> Bool
 
     /// Steps of one job: written into the journal together before they are done.
     private static let jobSteps = 512
 
+    /// `origin`: what the journal is to say besides: which operation is taken back, which vault it comes from.
     public init(
         _ vault: OpenVault, _ plan: RestorePlan, operation: UniqueID, kind: String = "restore",
-        isStopped: @escaping @Sendable () -> Bool = { false }
+        ledger: RestoreLedger = .own, origin: [Note.Field] = [], isStopped: @escaping @Sendable () -> Bool = { false }
     ) {
         (self.vault, self.plan, self.operation) = (vault, plan, operation)
-        (self.kind, self.isStopped) = (kind, isStopped)
+        (self.kind, self.ledger, self.origin, self.isStopped) = (kind, ledger, origin, isStopped)
     }
 
     /// Does it. Throws ``Failure`` when the target or the vault cannot be used any more; what was done stays, and is
@@ -54,7 +57,7 @@ public struct RestoreRun {
                 .init("point", .number(Int64(plan.request.point.rawValue))),
                 .init("steps", .number(Int64(plan.steps.count))),
                 .init("folders", .number(Int64(plan.newFolders))), .init("skipped", .number(Int64(plan.skipped))),
-            ])
+            ] + origin)
         do {
             try perform(&report, progress)
         } catch {
@@ -113,7 +116,7 @@ public struct RestoreRun {
         var next = 0
         let plan = plan
         let vault = vault
-        let workers = steps.count <= 16 ? 1 : WorkerThread.processors
+        let workers = steps.count <= 16 || plan.request.target.wantsOneWriter ? 1 : WorkerThread.processors
         try OrderedPipeline.run(
             workers: workers, ahead: workers + 1,
             makeContext: { try RestoreWorker(vault, plan) },
@@ -149,15 +152,23 @@ public struct RestoreRun {
     }
 
     private func record(_ kind: Note.Kind, _ fields: [Note.Field]) throws {
+        let (book, account): (OpenVault, AccountNumber)
+        switch ledger {
+        case .own: (book, account) = (vault, plan.request.account.number)
+        case .other(let other, let number): (book, account) = (other, number)
+        case .none: return
+        }
         let id = Note.Field("operation", .text(Array(operation.description.utf8)))
-        try vault.commit([
-            JournalEntry(
-                account: plan.request.account.number, origin: .restore, changes: [],
-                note: Note(kind, [id] + fields))
+        try book.commit([
+            JournalEntry(account: account, origin: .restore, changes: [], note: Note(kind, [id] + fields))
         ])
     }
 
     private func finish(_ report: RestoreReport, outcome: String) throws {
+        let details = OperationDetails(
+            unrestored: report.unrestored, passedOver: plan.conflicts.map { .init(item: $0.item, why: $0.why) },
+            losses: report.losses, warnings: plan.warnings)
+        for fields in details.fields(at: RestoreRun.jobSteps) { try record(.operationStep, fields) }
         try record(
             .operationEnded,
             [

@@ -6,13 +6,6 @@ internal import Events
 
 extension RestoreStep {
     func field(_ folder: PlannedFolder) -> Note.Field {
-        let verb: String =
-            switch action {
-            case .deliver: "deliver"
-            case .setFlags: "flags"
-            case .remove: "remove"
-            case .removeFolder: "folder"
-            }
         let numbers = [
             digest.hex, String(size), String(internalDate.rawValue), String(flags.rawValue),
             String(flagsBefore.rawValue), String(keywords.count),
@@ -20,7 +13,7 @@ extension RestoreStep {
         let parts =
             [folder.name, Array(folder.state.path.joined(separator: [UInt8(ascii: "/")])), name] + numbers
             + keywords + keywordsBefore
-        return Note.Field("\(verb) \(item?.description ?? "-")", .text(Array(parts.joined(separator: [0]))))
+        return Note.Field("\(action.word) \(item?.description ?? "-")", .text(Array(parts.joined(separator: [0]))))
     }
 
     /// What the target called the message, where the name is the target's to give: written after the step was done.

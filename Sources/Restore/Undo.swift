@@ -11,6 +11,10 @@ public struct RecordedOperation: Sendable {
     public var account: AccountNumber
     public var kind: String
     public var target: String
+    /// The vault it came from, where that was another one, and its account there.
+    public var source: (vault: String, account: String)?
+    /// The operation it took back.
+    public var undoes: UniqueID?
     public var began: TransactionID
     public var beganTime: Timestamp
     /// Nil when it never ended: the process died.
@@ -32,7 +36,10 @@ extension OpenVault {
                 if kind == .operationBegan {
                     func text(_ name: String) -> String { String(decoding: note.text(name) ?? [], as: UTF8.self) }
                     found[operation] = RecordedOperation(
-                        id: operation, account: account.number, kind: text("kind"), target: text("target"), began: id,
+                        id: operation, account: account.number, kind: text("kind"), target: text("target"),
+                        source: note.text("source_vault").map { _ in (text("source_vault"), text("source_account")) },
+                        undoes: note.text("undoes").flatMap { UniqueID(String(decoding: $0, as: UTF8.self)) },
+                        began: id,
                         beganTime: recorded.time)
                 } else {
                     found[operation]?.ended = id
@@ -180,13 +187,7 @@ public enum Undo {
     ) throws -> [(step: RestoreStep, folder: FolderState)] {
         var found: [(step: RestoreStep, folder: FolderState)] = []
         var names: [[[UInt8]]: [UInt8]] = [:]
-        let wanted = Array(operation.id.description.utf8)
-        for (id, kind) in try vault.projections().notes(operation.account, from: operation.began)
-        where kind == .operationStep {
-            if let ended = operation.ended, id > ended { break }
-            guard let note = try vault.journal.transaction(id)?.entry.note, note.text("operation") == wanted else {
-                continue
-            }
+        try vault.eachStepNote(of: operation) { note in
             found += note.fields.compactMap { RestoreStep.parse($0) }
             for field in note.fields {
                 if let (step, name) = RestoreStep.parseResult(field) { names[step] = name }

@@ -19,6 +19,7 @@ public final class OpenVault: Sendable {
     public let blobs: BlobStore
     public let clock: WallClock
     public let isReadOnly: Bool
+    private let workplace: FilePath?
     private let blobLock: LockFile?
     /// Says while this value lives that the vault may be written to.
     private let mark: WriterMark?
@@ -28,25 +29,36 @@ public final class OpenVault: Sendable {
 
     /// Opens the vault in `directory`. With `readOnly`, nothing is written but what the projections need to catch up,
     /// and not even that where the directory cannot be written.
-    public init(_ directory: FilePath, readOnly: Bool = false, clock: WallClock = .system) throws {
+    ///
+    /// `workplace`: an existing directory of ours, for a vault that is not: not a byte of it is written, not even what LMDB
+    /// writes to read, and its projections are made there. Nobody else may be writing to it meanwhile.
+    public init(
+        _ directory: FilePath, readOnly: Bool = false, clock: WallClock = .system, workplace: FilePath? = nil
+    ) throws {
         let format = try VaultFormat(readingIn: directory)
         self.directory = directory
         self.clock = clock
+        self.workplace = workplace
         id = format.id
-        let writable = Directory.isWritable(directory)
+        let readOnly = readOnly || workplace != nil
+        let writable = workplace == nil && Directory.isWritable(directory)
         guard readOnly || writable else {
             throw Failure(
                 .permission, "the vault in \(directory) cannot be written by this user",
                 hint: "Run as the user who owns it, or use a command that only reads")
         }
         isReadOnly = readOnly || !writable
-        let opening = VaultOpening(vault: directory, id: id, mayWrite: writable, isWriting: !isReadOnly)
+        let opening = VaultOpening(
+            vault: directory, id: id, mayWrite: writable, isWriting: !isReadOnly, isForeign: workplace != nil)
         try opening.run()
         mark = isReadOnly ? nil : try WriterMark(directory)
         journal = try opening.journal(readOnly: isReadOnly, clock: clock)
         blobs = try opening.blobs(readOnly: isReadOnly)
         blobLock = isReadOnly ? nil : try LockFile(directory.appending("locks/blobs"))
     }
+
+    /// The id of the vault in `directory`.
+    public static func id(of directory: FilePath) throws -> UniqueID { try VaultFormat(readingIn: directory).id }
 
     /// Makes an empty vault in `directory`, which must be missing or empty. `FORMAT` is written
     /// last: what a crash leaves before it is no vault, and is refused as a directory that is not empty.
@@ -129,7 +141,7 @@ public final class OpenVault: Sendable {
                 if !isReadOnly || !open.isReadOnly { try open.follow(journal, progress: progress) }
                 return open
             }
-            let open = try openProjections(progress)
+            let open = try workplace.map { try foreignProjections($0, progress) } ?? openProjections(progress)
             followed = open
             return open
         }
@@ -137,7 +149,7 @@ public final class OpenVault: Sendable {
 
     /// The header index, as far as it is; nil where nothing may be written. One that cannot be used is begun anew.
     public func headerIndex() throws -> OpenHeaderIndex? {
-        guard Directory.isWritable(directory) else { return nil }
+        guard workplace == nil, Directory.isWritable(directory) else { return nil }
         let path = directory.appending("headers")
         return try headers.withLock { open in
             if let open { return open }
@@ -159,6 +171,25 @@ public final class OpenVault: Sendable {
         try headers.withLock { open in
             open = nil
             try removeEnvironment(directory.appending("headers"))
+        }
+    }
+
+    /// Projections of a vault that is not written, made in a directory of ours, where they stay for the next time.
+    private func foreignProjections(
+        _ workplace: FilePath, _ progress: (TransactionID) -> Void
+    ) throws -> OpenProjections {
+        do {
+            let open = try OpenProjections(workplace)
+            try open.follow(journal, progress: progress)
+            return open
+        } catch {
+            guard error is ProjectionsUnusable || error is DecodingFailure || (error as? LMDBError)?.isDamage == true
+            else { throw error }
+            // They are ours, and can be made again: those of a vault that was set back, or of another version.
+            for name in try Directory.names(workplace) { try Directory.removeFile(workplace.appending(name)) }
+            let fresh = try OpenProjections(workplace)
+            try fresh.follow(journal, progress: progress)
+            return fresh
         }
     }
 

@@ -15,12 +15,22 @@ struct VaultOpening {
     let mayWrite: Bool
     /// The vault is opened to be written to, not only to be read.
     let isWriting: Bool
+    /// It is somebody else's: LMDB may not even write its lock files.
+    var isForeign = false
 
     private var journal: FilePath { vault.appending("journal") }
     private var blobs: FilePath { vault.appending("blobs") }
     private var projections: FilePath { vault.appending("projections") }
 
     func run() throws {
+        if isForeign {
+            // Without a lock nothing keeps what is being read from being changed.
+            guard try !UncleanEnd(vault).isAnyAlive else {
+                throw Failure(
+                    .locked, "another process is writing to the vault in \(vault)",
+                    hint: "Stop it (a watch, for example), or copy the vault and use the copy")
+            }
+        }
         guard mayWrite else { return }
         try makeDirectories()
         let end = try UncleanEnd(vault)
@@ -122,7 +132,8 @@ struct VaultOpening {
 
     /// The journal, when there is nothing to be taken in.
     private func level(readOnly: Bool, _ clock: WallClock) throws -> OpenJournal? {
-        let open = try OpenJournal(journal, vault: id, readOnly: readOnly, clock: clock)
+        let open = try OpenJournal(
+            journal, vault: id, readOnly: readOnly, withoutLock: isForeign, clock: clock)
         guard mayWrite else { return open }
         return [.level, .ahead].contains(try open.standing()) ? open : nil
     }
@@ -162,7 +173,7 @@ struct VaultOpening {
     }
 
     private func current(readOnly: Bool) throws -> BlobStore? {
-        let open = try BlobStore(path: blobs.string, vault: id.bytes, readOnly: readOnly)
+        let open = try BlobStore(path: blobs.string, vault: id.bytes, readOnly: readOnly, withoutLock: isForeign)
         return try mayWrite && open.indexIsBehind() ? nil : open
     }
 

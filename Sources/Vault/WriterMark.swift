@@ -30,7 +30,7 @@ final class WriterMark: Sendable {
         for name in try Directory.names(state) where name.string.hasPrefix(prefix) {
             let path = state.appending(name)
             // It may end at this moment, and the file with it.
-            guard let lock = try? LockFile(path) else { continue }
+            guard let lock = try? LockFile(existing: path) else { continue }
             if try lock.tryLock() { dead.append(path) } else { isAnyAlive = true }
         }
         return (dead, isAnyAlive)

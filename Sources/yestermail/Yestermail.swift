@@ -39,7 +39,7 @@ struct Yestermail: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Bring back",
-                subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self]),
+                subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self, ExportCommand.self]),
             CommandGroup(
                 name: "Trust",
                 subcommands: [

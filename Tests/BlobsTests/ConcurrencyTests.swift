@@ -2,17 +2,18 @@ import Blobs
 import Events
 import Foundation
 import Synchronization
+import TestKit
 import Testing
 
 @Suite struct ConcurrencyTests {
     @Test func threeEncodersAndASyncerStoreEverythingOnce() throws {
-        var random = Seeded(21)
+        var random = SeededGenerator(seed: 21)
         let logo = random.bytes(30_000)
         let messages = (0..<1_500).map { number in
             random.text(200 + number % 3_000) + Array("\n\nm\(number / 2)\n".utf8)
                 + base64(logo, columns: number % 2 == 0 ? 76 : 72)
         }
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         var options = BlobOptions()
         options.batchBytes = 200_000
         let store = try scratch.store(options)
@@ -48,9 +49,9 @@ import Testing
     }
 
     @Test func aBatchMetTwiceIsWrittenOnce() throws {
-        var random = Seeded(22)
+        var random = SeededGenerator(seed: 22)
         let message = random.text(5_000) + [10] + base64(random.bytes(90_000), columns: 76)
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let store = try scratch.store()
         let (first, second) = (store.encoder(), store.encoder())
         try first.add(message.span.bytes)
@@ -62,8 +63,8 @@ import Testing
     }
 
     @Test func packsAreSealedWhenFull() throws {
-        var random = Seeded(23)
-        let scratch = Scratch()
+        var random = SeededGenerator(seed: 23)
+        let scratch = BlobScratch()
         var options = BlobOptions()
         options.packBytes = 300_000
         options.batchBytes = 50_000
@@ -82,11 +83,11 @@ import Testing
     }
 
     @Test func aMessageOf200MBNeedsLittleMemory() throws {
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let store = try scratch.store()
         let encoder = store.encoder()
         // Lines of base64 that differ, made on the fly.
-        var random = Seeded(24)
+        var random = SeededGenerator(seed: 24)
         let line = Array("\n".utf8)
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var block: [UInt8] = []

@@ -1,11 +1,12 @@
 import Blobs
 import Events
 import Foundation
+import TestKit
 import Testing
 
 @Suite struct DamageTests {
     private func corpus(_ seed: UInt64, _ count: Int = 12) -> [[UInt8]] {
-        var random = Seeded(seed)
+        var random = SeededGenerator(seed: seed)
         return (0..<count).map { number in
             var message = random.text(Int.random(in: 50...3_000, using: &random)) + [10]
             if number % 3 == 0 { message += base64(random.bytes(5_000), columns: 76) }
@@ -21,7 +22,7 @@ import Testing
 
     @Test func everyBitFlipIsFoundAndNeverReadAsMail() throws {
         let messages = corpus(1)
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let store = try scratch.store()
         try store.store(messages)
         let pack = scratch.packs[0]
@@ -60,7 +61,7 @@ import Testing
 
     @Test func aTruncatedPackGivesTypedErrors() throws {
         let messages = corpus(2)
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let store = try scratch.store()
         try store.store(messages)
         let pack = scratch.packs[0]
@@ -88,11 +89,11 @@ import Testing
     @Test func aTornTailIsCutBehindTheDurableEndOnly() throws {
         let messages = corpus(3)
         for tail in [1, 47, 48, 200, 5_000] {
-            let scratch = Scratch()
+            let scratch = BlobScratch()
             do { try scratch.store().store(messages) }
             let pack = scratch.packs[0]
             let durable = Array(FileManager.default.contents(atPath: pack)!)
-            var random = Seeded(UInt64(tail))
+            var random = SeededGenerator(seed: UInt64(tail))
             try change(pack) { $0 += random.bytes(tail) }
             let store = try scratch.store()
             for message in messages { #expect(try store.reader().bytes(digest(message)) == message) }
@@ -107,7 +108,7 @@ import Testing
     @Test func framesAppendedButNotSyncedAreTakenInAfterACrash() throws {
         let messages = corpus(5)
         let late = corpus(6)
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         do {
             let store = try scratch.store()
             try store.store(messages)
@@ -125,7 +126,7 @@ import Testing
     }
 
     @Test func anIndexThatFellBackLosesNothing() throws {
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let (old, new) = (corpus(7), corpus(8))
         let index = scratch.path + "/blobs/index/data.mdb"
         do { try scratch.store().store(old) }
@@ -141,7 +142,7 @@ import Testing
     }
 
     @Test func aDamagedTailWithFramesInItIsLeftAndNeverWrittenOver() throws {
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let (old, new) = (corpus(9), corpus(10))
         do {
             let store = try scratch.store()
@@ -169,7 +170,7 @@ import Testing
     }
 
     @Test func theIndexMadeAnewEqualsTheOriginal() throws {
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         var options = BlobOptions()
         options.packBytes = 100_000
         options.batchBytes = 20_000
@@ -193,7 +194,7 @@ import Testing
     }
 
     @Test func aCheckNamesWhatTheIndexHasWrong() throws {
-        let scratch = Scratch()
+        let scratch = BlobScratch()
         let messages = corpus(14)
         do { try scratch.store().store(messages) }
         // Another vault's UUID is refused, for packs and index alike.

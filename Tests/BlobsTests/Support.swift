@@ -1,49 +1,31 @@
 import Blobs
 import Events
 import Foundation
+import SystemPackage
+import TestKit
 import Testing
 
-/// A directory of its own, removed at the end.
-final class Scratch {
-    let path: String
-
-    init() {
-        path = NSTemporaryDirectory() + "/blobs-" + UUID().uuidString
-        try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+/// A directory with a store.
+struct BlobScratch {
+    private let scratch = Scratch("blobs")
+    var path: String { scratch.path.string }
 
     func store(_ options: BlobOptions = BlobOptions()) throws -> BlobStore {
         try BlobStore(path: path + "/blobs", vault: vault, options: options)
     }
 
     var packs: [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path + "/blobs/packs")) ?? []
-        return names.sorted().map { path + "/blobs/packs/" + $0 }
+        Tree.names(scratch.appending("blobs/packs")).map {
+            path + "/blobs/packs/" + String(decoding: $0, as: UTF8.self)
+        }
+        .sorted()
     }
 }
 
 let vault: [UInt8] = Array(0..<16)
 
-/// splitmix64: the same numbers everywhere.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<(count + 7) / 8).flatMap { _ in withUnsafeBytes(of: next()) { Array($0) } }.prefix(count).map { $0 }
-    }
-
+extension SeededGenerator {
+    /// Words in lines.
     mutating func text(_ count: Int) -> [UInt8] {
         var text: [UInt8] = []
         while text.count < count {
@@ -104,23 +86,5 @@ extension BlobReader {
     }
 }
 
-/// The real mail unpacked beside the tests' own files; nil when it is not on this machine.
-let realMail: [[UInt8]]? = {
-    let root = ProcessInfo.processInfo.environment["YESTERMAIL_TEST_DATA"] ?? "../shared/data"
-    let archive = root + "/mail-small.tar.zst"
-    guard FileManager.default.fileExists(atPath: archive) else {
-        print("NOTE: \(archive) is absent: the tests with real mail do nothing. Set YESTERMAIL_TEST_DATA.")
-        return nil
-    }
-    let scratch = Scratch()
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "zstd -dc '\(archive)' | tar -xf - -C '\(scratch.path)'"]
-    try! process.run()
-    process.waitUntilExit()
-    var mail: [(String, [UInt8])] = []
-    for case let name as String in FileManager.default.enumerator(atPath: scratch.path)! where name.hasSuffix(".eml") {
-        mail.append((name, Array(FileManager.default.contents(atPath: scratch.path + "/" + name)!)))
-    }
-    return mail.sorted { $0.0 < $1.0 }.map(\.1)
-}()
+/// The real mail of the test data.
+let realMail: [[UInt8]] = TestData.mailSmall().map(\.bytes)

@@ -33,11 +33,14 @@ private final class Lies {
 
     deinit { server.stop() }
 
-    func source() -> IMAPSource {
+    /// `isPatient` false: for a server that may say nothing at all; what it costs then is a pass, not an answer.
+    func source(isPatient: Bool = true) -> IMAPSource {
         var patience = IMAPPatience()
-        patience.connectMilliseconds = 2_000
-        patience.silenceMilliseconds = 150
-        patience.commandMilliseconds = 1_000
+        if !isPatient {
+            patience.connectMilliseconds = 2_000
+            patience.silenceMilliseconds = 150
+            patience.commandMilliseconds = 1_000
+        }
         return IMAPSource(
             ServerAccess(
                 endpoint: Endpoint(host: "127.0.0.1", port: server.port), security: .plaintext, user: "anna",
@@ -94,7 +97,7 @@ private final class Lies {
     func round(_ script: ScriptedServer.Script) throws {
         change()
         server.follow(script)
-        do { try bench.pass(source()) } catch let failure as Failure {
+        do { try bench.pass(source(isPatient: false)) } catch let failure as Failure {
             if ![.unreachable, .sourceDamaged, .signIn, .refused].contains(failure.code) {
                 Issue.record("\(script): \(failure.code) \(failure)")
             }
@@ -145,6 +148,41 @@ private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)
             }
             try lies.check("\(misbehaviour)")
         }
+    }
+
+    @Test("A message at which the connection always breaks is recorded as unreadable, and the others are read")
+    func poison() throws {
+        let lies = try Lies(SeededGenerator(seed: 4))
+        for _ in 0..<30 { lies.append("INBOX") }
+        let whole = lies.appended - 13
+        var script = ScriptedServer.Script()
+        script.poison = "\(whole)"
+        lies.server.follow(script)
+        let report = try lies.bench.pass(lies.source())
+        #expect(report.created == 30 && report.unreadable.count == 1 && !report.isComplete)
+        #expect(report.unreadable.first?.contains("each time it is read") == true, "\(report.unreadable)")
+        // Again, and it is still so; when it can be read it is.
+        #expect(try lies.bench.pass(lies.source()).unreadable.count == 1)
+        lies.server.follow(ScriptedServer.Script())
+        #expect(try lies.bench.pass(lies.source()).isComplete)
+        try lies.check("poison")
+    }
+
+    @Test("What came and went before anybody looked is noted")
+    func missed() throws {
+        let lies = try Lies(SeededGenerator(seed: 5))
+        let uids = (0..<3).map { _ -> UInt32 in
+            lies.append("Work")
+            return lies.mail.mailboxes["Work"]?.messages.last?.uid ?? 0
+        }
+        lies.mail.expunge("Work", [uids[0], uids[2]])
+        lies.append("INBOX")
+        let seen = try lies.bench.recorded(lies.source())
+        let notes = seen.compactMap(\.entry.note).filter { $0.kind == .missed }
+        #expect(notes.count == 1 && notes.first?.number("missed") == 2 && notes.first?.text("folder") == utf8("Work"))
+        let names = String(decoding: notes.first?.text("names") ?? [], as: UTF8.self)
+        #expect(names.hasSuffix(".\(uids[0]),\(uids[2])"), "\(names)")
+        try lies.check("missed")
     }
 
     @Test("A connection cut at any byte costs nothing but time")

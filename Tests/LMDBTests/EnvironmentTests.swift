@@ -1,3 +1,4 @@
+import Glibc
 import LMDB
 import SystemPackage
 import TestKit
@@ -11,7 +12,7 @@ private func open(_ scratch: Scratch, readOnly: Bool = false) throws -> Environm
     return try Environment(path: scratch.path.string, tables: ["one", "two"], options: options)
 }
 
-extension Environment {
+extension LMDB.Environment {
     fileprivate func put(_ number: UInt64, _ value: [UInt8]) throws {
         let one = table("one")
         try write { (transaction: inout WriteTransaction) in
@@ -28,7 +29,42 @@ extension Environment {
     }
 }
 
+/// `Rss` of the map of that file, as `/proc/self/smaps` tells it.
+private func residentBytes(ofMap file: String) -> Int? {
+    guard let stream = fopen("/proc/self/smaps", "r") else { return nil }
+    defer { fclose(stream) }
+    var text: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while case let count = fread(&piece, 1, piece.count, stream), count > 0 { text += piece[..<count] }
+    let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+    guard let map = lines.firstIndex(where: { $0.hasSuffix(file) }) else { return nil }
+    let rss = lines[map...].first { $0.hasPrefix("Rss:") }
+    return rss.flatMap { Int($0.dropFirst(4).dropLast(2).filter { $0 != " " }) }.map { $0 * 1_024 }
+}
+
 struct EnvironmentTests {
+    @Test("A walk through a large environment does not hold all of it in memory")
+    func memoryOfAWalk() throws {
+        let scratch = Scratch("lmdb", isVolatile: true)
+        let environment = try open(scratch)
+        let one = environment.table("one")
+        let value = [UInt8](repeating: 1, count: 2_000)
+        let rows: UInt64 = 40_000
+        try environment.write { (transaction: inout WriteTransaction) in
+            for row in 0..<rows { try transaction.append(one, Key(row), value.span.bytes) }
+        }
+        var seen: UInt64 = 0
+        try environment.read { (transaction: borrowing ReadTransaction) in
+            try transaction.cursor(one) { (cursor: inout Cursor) in
+                while try cursor.nextPrefetching() { seen += UInt64(cursor.value.unsafeLoad(as: UInt8.self)) }
+            }
+        }
+        #expect(seen == rows)
+        #expect(environment.usedBytes() > 78 << 20)
+        let held = try #require(residentBytes(ofMap: scratch.path.string + "/data.mdb"))
+        #expect(held < 48 << 20, "\(held) bytes of the map are held")
+    }
+
     @Test("What was put is there after the environment is opened again, values of any size")
     func roundTrip() throws {
         let scratch = Scratch("lmdb")

@@ -58,7 +58,7 @@ struct PageWalkTests {
         let whole = try #require(Tree.read(file))
         let before = rows(scratch.path).rows
         var generator = SeededGenerator.announced()
-        var (found, values, silent) = (0, 0, 0)
+        var (found, values, silent, older) = (0, 0, 0, 0)
         for _ in 0..<1_500 {
             // Headers of pages more often than what is in them.
             let page = generator.number(0..<whole.count / 4096)
@@ -73,6 +73,10 @@ struct PageWalkTests {
                 found += 1
             } else if after == before {
                 silent += 1
+            } else if byte % 4096 >= 144, byte % 4096 < 152, page < 2 {
+                // The number of a meta page's transaction: the snapshot before the last one, whole, may pass for the newest then. The file alone
+                // cannot tell; the segments, the packs and the journal's head can.
+                older += 1
             } else {
                 // A row's own bytes: that is for the checksums of who wrote it. One row only, and none is missing.
                 values += 1
@@ -80,7 +84,7 @@ struct PageWalkTests {
                 #expect(after.count == before.count && differing == 1, "byte \(byte), bit \(bit)")
             }
         }
-        print("page walk: \(found) found, \(values) in values, \(silent) without effect")
+        print("page walk: \(found) found, \(values) in values, \(silent) without effect, \(older) older")
         #expect(found > 100)
     }
 

@@ -1,4 +1,5 @@
 import Events
+import TestKit
 import Testing
 
 @testable import MIME
@@ -73,7 +74,7 @@ func headers(_ text: String) -> MIMEHeaders { MIMEHeaders.parse(Array(text.utf8)
         #expect(long.count == 2)
     }
 
-    @Test(.enabled(if: Corpus.isThere, Corpus.absence))
+    @Test(.enabled(if: TestData.hasMail, Comment(rawValue: TestData.absence)))
     func `every message of the corpus is read, and known ones say what they should`() throws {
         #expect(Corpus.messages.count == 1_957)
         for (name, message) in Corpus.messages {
@@ -92,7 +93,7 @@ func headers(_ text: String) -> MIMEHeaders { MIMEHeaders.parse(Array(text.utf8)
         #expect(try parsed("message-id-no-brackets.eml").messageIDs.count == 1)
     }
 
-    @Test(.enabled(if: Corpus.isThere, Corpus.absence))
+    @Test(.enabled(if: TestData.hasMail, Comment(rawValue: TestData.absence)))
     func `many threads may decode at once`() async {
         let messages = Array(Corpus.messages.filter { $0.key.contains("nasty") }.values)
         func subjects() -> [String?] { messages.map { MIMEHeaders.parse($0).subject } }

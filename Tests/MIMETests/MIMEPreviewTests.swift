@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import MIME
@@ -129,7 +130,7 @@ func preview(_ text: String) -> MIMEPreview { MIMEPreview(Array(text.utf8)) }
         }
     }
 
-    @Test(.enabled(if: Corpus.isThere, Corpus.absence))
+    @Test(.enabled(if: TestData.hasMail, Comment(rawValue: TestData.absence)))
     func `every message of the corpus is looked at, and known ones show what they should`() throws {
         for message in Corpus.messages.values {
             let preview = MIMEPreview(message)
@@ -142,7 +143,7 @@ func preview(_ text: String) -> MIMEPreview { MIMEPreview(Array(text.utf8)) }
         #expect(try !shown("parts-2000.eml").isTruncated)
     }
 
-    @Test(.enabled(if: Corpus.isThere, Corpus.absence))
+    @Test(.enabled(if: TestData.hasMail, Comment(rawValue: TestData.absence)))
     func `damaged messages are looked at without a trap`() {
         let seed = UInt64(20_260_303)
         var state = seed

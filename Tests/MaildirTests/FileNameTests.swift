@@ -1,4 +1,5 @@
 import Maildir
+import TestKit
 import Testing
 
 @Suite struct FileNameTests {

@@ -1,6 +1,7 @@
 import Glibc
 import Maildir
 import Synchronization
+import TestKit
 import Testing
 
 @Suite struct ListingTests {

@@ -1,17 +1,12 @@
 internal import Glibc
 internal import Maildir
+internal import SystemPackage
+internal import TestKit
 
 /// A directory of a test's own, removed with it.
 final class TemporaryDirectory {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/maildir-tests-XXXXXX".utf8CString)
-        path = mkdtemp(&template).map { String(cString: $0) } ?? "/nonexistent"
-        precondition(path != "/nonexistent")
-    }
-
-    deinit { Self.removeTree(path) }
+    private let scratch = Scratch("maildir")
+    var path: String { scratch.path.string }
 
     var bytes: [UInt8] { Array(path.utf8) }
 
@@ -35,7 +30,7 @@ final class TemporaryDirectory {
 
     func move(_ old: String, _ new: String) { precondition(Glibc.rename(path + "/" + old, path + "/" + new) == 0) }
 
-    func remove(_ name: String) { Self.removeTree(path + "/" + name) }
+    func remove(_ name: String) { Tree.remove(FilePath(path + "/" + name)) }
 
     /// Every path below, relative, sorted; directories end with a slash.
     func tree() -> [String] { Self.tree(path).sorted() }
@@ -57,53 +52,6 @@ final class TemporaryDirectory {
             }
         }
         return result
-    }
-
-    static func removeTree(_ path: String) {
-        if unlink(path) == 0 { return }
-        if let directory = opendir(path) {
-            var children: [[CChar]] = []
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                    $0.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
-                }
-                if name != [46] && name != [46, 46] { children.append(name) }
-            }
-            closedir(directory)
-            let base = Array(path.utf8CString.dropLast()) + [47]
-            for child in children { removeTreeRaw(base + child + [0]) }
-        }
-        rmdir(path)
-    }
-
-    private static func removeTreeRaw(_ path: [CChar]) {
-        if unlink(path) == 0 { return }
-        chmod(path, 0o700)
-        if let directory = opendir(path) {
-            var children: [[CChar]] = []
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                    $0.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
-                }
-                if name != [46] && name != [46, 46] { children.append(name) }
-            }
-            closedir(directory)
-            for child in children { removeTreeRaw(path.dropLast() + [47] + child + [0]) }
-        }
-        rmdir(path)
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

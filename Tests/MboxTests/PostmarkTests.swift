@@ -1,4 +1,5 @@
 import Mbox
+import TestKit
 import Testing
 
 @Suite struct PostmarkTests {

@@ -1,18 +1,13 @@
 import Glibc
 import Mbox
+import SystemPackage
+import TestKit
 import Testing
 
 /// A directory of a test's own, removed with it.
 final class TemporaryDirectory {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/mbox-tests-XXXXXX".utf8CString)
-        path = mkdtemp(&template).map { String(cString: $0) } ?? ""
-        precondition(!path.isEmpty)
-    }
-
-    deinit { Self.remove(path) }
+    private let scratch = Scratch("mbox")
+    var path: String { scratch.path.string }
 
     func write(_ name: String, _ content: [UInt8]) -> String {
         let file = path + "/" + name
@@ -20,11 +15,6 @@ final class TemporaryDirectory {
         precondition(Glibc.write(descriptor, content, content.count) == content.count)
         close(descriptor)
         return file
-    }
-
-    static func remove(_ path: String) {
-        for name in names(path) { remove(path + "/" + name) }
-        if unlink(path) != 0 { rmdir(path) }
     }
 
     static func names(_ path: String) -> [String] {
@@ -58,36 +48,6 @@ func contents(_ path: String) -> [UInt8] {
         let count = read(descriptor, &buffer, buffer.count)
         if count <= 0 { return result }
         result += buffer[..<count]
-    }
-}
-
-/// The folder with the real mail, or nil and a loud line.
-func testData(_ file: String) -> String? {
-    let given = getenv("YESTERMAIL_TEST_DATA").map { String(cString: $0) }
-    let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    for folder in [given, "../shared/data", "/" + root + "/../shared/data"].compactMap({ $0 })
-    where access(folder + "/" + file, R_OK) == 0 {
-        return folder + "/" + file
-    }
-    print("SKIPPED: no \(file): set YESTERMAIL_TEST_DATA to the folder that has it")
-    return nil
-}
-
-/// Unpacks an archive of the test data. nil where it is not to be had.
-func unpack(_ file: String, into directory: TemporaryDirectory) -> Bool {
-    guard let archive = testData(file) else { return false }
-    return system("zstd -dc '\(archive)' | tar -x -C '\(directory.path)'") == 0
-}
-
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

@@ -92,7 +92,7 @@ final class ModelStage {
         let request = RestoreRequest(
             account: mailbox.account, point: point, selection: .account(deletedSince: nil),
             target: .maildir(path: path.string))
-        let plan = try RestorePlanner.plan(vault, request, operation: operation)
+        let plan = try RestorePlanner.plan(vault, request)
         let report = try RestoreRun(vault, plan, operation: operation).run()
         let found = MailboxContent(readingMaildir: path.string)
         return found.differences(from: expected(mailbox, after: played))

@@ -51,7 +51,7 @@ final class Bench {
     }
 
     func plan(_ request: RestoreRequest) throws -> RestorePlan {
-        try RestorePlanner.plan(vault, request, operation: operation())
+        try RestorePlanner.plan(vault, request)
     }
 
     func operation() -> UniqueID { UniqueID(using: &generator) }
@@ -61,7 +61,7 @@ final class Bench {
         -> RestoreReport
     {
         let operation = operation()
-        let plan = try RestorePlanner.plan(vault, request, operation: operation)
+        let plan = try RestorePlanner.plan(vault, request)
         return try RestoreRun(vault, plan, operation: operation, isStopped: isStopped).run()
     }
 

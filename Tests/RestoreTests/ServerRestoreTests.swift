@@ -176,7 +176,7 @@ struct ServerRestoreTests {
             let request = try request(bench, server)
             var operation: UniqueID?
             do {
-                let plan = try RestorePlanner.plan(bench.vault, request, operation: bench.operation())
+                let plan = try RestorePlanner.plan(bench.vault, request)
                 operation = bench.operation()
                 _ = try RestoreRun(bench.vault, plan, operation: some(operation)).run()
             } catch {

@@ -9,6 +9,10 @@ public final class RealServer: Sendable {
         case dovecot, cyrus
         /// Dovecot, keeping what is expunged.
         case dovecotLazy = "dovecot-lazy"
+        /// Another Cyrus, for the one test that reads its notify socket, which can have one reader only.
+        case cyrusNotifying = "notifying"
+
+        public var isCyrus: Bool { self == .cyrus || self == .cyrusNotifying }
     }
 
     public let kind: Kind
@@ -73,7 +77,7 @@ public final class RealServer: Sendable {
         let lazy = kind == .dovecotLazy ? ["--lazy-expunge"] : []
         let (status, output, errors) = runTool(
             [
-                "up", kind == .cyrus ? "cyrus" : "dovecot", directory.string, "--users", "\(users)", "--until",
+                "up", kind.isCyrus ? "cyrus" : "dovecot", directory.string, "--users", "\(users)", "--until",
                 "\(getpid())",
             ] + lazy)
         guard status == 0 else {

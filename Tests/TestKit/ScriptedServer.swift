@@ -14,6 +14,8 @@ public final class ScriptedServer: Sendable {
         public var cutAfterSending: Int?
         /// The connection is cut when so many bytes have come from clients; what came before is acted upon.
         public var cutAfterReceiving: Int?
+        /// The connection is cut instead of the message with that subject, whenever it is asked for.
+        public var poison: String?
         /// The connection is cut at the end of the command of that number, which has been done, before its answer.
         public var cutBeforeAnswer: Int?
 
@@ -175,6 +177,12 @@ public final class ScriptedServer: Sendable {
                         state.record.hasMisbehaved = true
                         return (nil, true)
                     }
+                }
+                if let poison = state.script.poison, reply.kind == "FETCH",
+                    reply.bytes.firstRange(of: Array("\r\nSubject: \(poison)\r\n".utf8)) != nil
+                {
+                    state.record.hasMisbehaved = true
+                    return (nil, true)
                 }
                 guard let misbehaviour = state.script.misbehaviour,
                     number == state.script.at || state.script.isLasting && number > state.script.at

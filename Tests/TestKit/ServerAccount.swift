@@ -15,6 +15,16 @@ public enum ServerAccount {
         return "imap://\(name)@127.0.0.1:\(port)/?secret=file%3A\(path)" + (timeout.map { "&timeout=\($0)" } ?? "")
     }
 
+    /// A client of a user who has an `INBOX` then.
+    public static func client(of user: (name: String, password: String), on server: RealServer) throws -> WireClient {
+        if server.kind.isCyrus {
+            let administrator = try WireClient(port: server.port)
+            try administrator.done("LOGIN cyrus pw-cyrus")
+            try administrator.done("CREATE user/\(user.name)")
+        }
+        return try WireClient(server, user)
+    }
+
     /// A user of a real server whom nobody else uses, with an `INBOX`.
     public static func fresh(on server: RealServer) throws -> (url: String, client: WireClient) {
         let user = server.nextUser()

@@ -98,6 +98,11 @@ struct TortureTests {
     @Test("At any point in time projections, fold, restore, and what is captured of it again, agree")
     func points() { torture(["points"], "--count", 200) }
 
+    @Test(
+        "Bugs that are planted as system calls that lie are caught, every one",
+        .enabled(if: hasShim, "the shim cannot be built: no C compiler"))
+    func planted() { torture(["planted"], "--count", 10, least: 3) }
+
     @Test("Days of a mailbox and its vault, from seeds: every point in time stays what it was")
     func simulation() { torture(["simulate"], "--count", 500) }
 

@@ -7,7 +7,7 @@ struct Bench: ParsableCommand {
         commandName: "bench", abstract: "Measures Yestermail beside its peers, and its engine beside C.",
         subcommands: [
             PeersCommand.self, EngineCommand.self, GrowthCommand.self, CorpusCommand.self, ModelCommand.self,
-            ProofsCommand.self, MeasuredCommand.self,
+            ProofsCommand.self, IMAPCommand.self, MeasuredCommand.self,
         ])
 }
 

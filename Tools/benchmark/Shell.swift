@@ -88,6 +88,16 @@ enum Shell {
         return (du(["-B1"]), du(["-b"]))
     }
 
+    /// Writes a file only its owner can read.
+    static func write(_ text: String, to path: String) throws {
+        unlink(path)
+        let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw BenchFailure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(file) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count else { throw BenchFailure("\(path): not written") }
+    }
+
     /// The executable of this process.
     static let ownPath: String = {
         var buffer = [UInt8](repeating: 0, count: 4_096)

@@ -13,7 +13,7 @@ struct TortureCommand: ParsableCommand {
         abstract: "Kills, starves and damages Yestermail, and looks whether it keeps its promises.",
         subcommands: [
             Calls.self, Kills.self, Bits.self, Sweep.self, Files.self, Disk.self, Power.self, Points.self,
-            ReadOnly.self, Simulate.self, FuzzCommand.self, Day.self, Work.self,
+            ReadOnly.self, Planted.self, Simulate.self, FuzzCommand.self, Day.self, Work.self,
         ])
 
     /// What all harnesses are told.
@@ -140,6 +140,15 @@ struct TortureCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try TortureCommand.end(ReadOnlyMount.run(options.tools, seed: options.seed)) }
+    }
+
+    struct Planted: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Plants bugs as system calls that lie: every one must be caught.")
+        @OptionGroup var options: Options
+        @Option(help: "How many of them; default: all.") var count: Int?
+
+        func run() throws { try TortureCommand.end(PlantedBugs.run(options.tools, count: count, seed: options.seed)) }
     }
 
     struct Simulate: ParsableCommand {

@@ -53,7 +53,7 @@ public enum KillLoad {
                     let text =
                         "Subject: \(last)\n\n"
                         + String(repeating: "line \(last)\n", count: generator.element([3, 40, 900]))
-                    world.mail.deliver(folder, name, text)
+                    world.mail.deliverWhole(folder, name, text)
                     files.append((folder, name))
                 case 5, 6:
                     let index = generator.number(0..<files.count)

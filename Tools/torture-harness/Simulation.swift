@@ -320,7 +320,7 @@ private struct SimulatedLife {
         let request = RestoreRequest(
             account: account, point: point.head, selection: .account(deletedSince: nil),
             target: .maildir(path: out.string))
-        let plan = try RestorePlanner.plan(vault, request, operation: operation)
+        let plan = try RestorePlanner.plan(vault, request)
         _ = try RestoreRun(vault, plan, operation: operation).run()
         var now: [String: Int] = [:]
         func collect(_ directory: FilePath) {

@@ -90,7 +90,7 @@ struct IMAPExamination {
         let vanished = opening.rows.vanished
         return SourceChanges(
             listing: IMAPListing(source, name, before.uidValidity, opening.rows.flags, after.bytes),
-            count: Int(exists),
+            count: Int(exists), missed: IMAPExamination.missed(before, after, opening.rows),
             hasVanished: { bytes in
                 guard let name = IMAPMessageName(bytes) else { return true }
                 return name.uidValidity != before.uidValidity || vanished.contains(name.uid)
@@ -133,10 +133,31 @@ extension IMAPExamination {
         let left = present
         return SourceChanges(
             listing: IMAPListing(source, name, before.uidValidity, rows.flags, after.bytes), count: Int(exists),
+            missed: IMAPExamination.missed(before, after, rows),
             hasVanished: { bytes in
                 guard let name = IMAPMessageName(bytes) else { return true }
                 return name.uidValidity != before.uidValidity || !left.contains(name.uid)
             })
+    }
+}
+
+extension IMAPExamination {
+    /// UIDs that were given since `before`, and are there no more: of messages that were expunged, or moved on, at once.
+    private static func missed(
+        _ before: IMAPCheckpoint, _ after: IMAPCheckpoint, _ rows: IMAPRows
+    ) -> MissedMessages? {
+        // Further ahead than mail comes: a server that counts in another way.
+        guard before.uidNext > 0, after.uidNext > before.uidNext, after.uidNext - before.uidNext < 1 << 20 else {
+            return nil
+        }
+        let gone = UIDSet((before.uidNext..<after.uidNext).filter { rows.flags[$0] == nil })
+        guard gone.count > 0 else { return nil }
+        let ranges = gone.ranges.prefix(100).map {
+            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound):\($0.upperBound)"
+        }
+        let rest = gone.ranges.count > 100 ? ",…" : ""
+        return MissedMessages(
+            count: gone.count, names: Array("\(after.uidValidity).\(ranges.joined(separator: ","))\(rest)".utf8))
     }
 }
 

@@ -17,7 +17,7 @@ struct IMAPFolders {
 
     /// All mailboxes with messages of the user's own, by name.
     func rows() throws -> [Row] {
-        let foreign = try foreignPrefixes()
+        let foreign = foreignPrefixes
         let capabilities = session.capabilities
         let isRev2 = capabilities.has("IMAP4REV2")
         let isExtended = isRev2 || capabilities.has("LIST-EXTENDED")
@@ -82,15 +82,10 @@ struct IMAPFolders {
     }
 
     /// Mailboxes of others that this user may see belong to those others' accounts.
-    private func foreignPrefixes() throws -> [[UInt8]] {
-        guard session.capabilities.has("NAMESPACE") || session.capabilities.has("IMAP4REV2") else { return [] }
-        var prefixes: [[UInt8]] = []
-        _ = try session.attempt(.namespace) { response in
-            guard case .namespace(let spaces) = response else { return }
-            let own = Set(spaces.personal.map(\.prefix))
-            prefixes = (spaces.otherUsers + spaces.shared).map(\.prefix).filter { !$0.isEmpty && !own.contains($0) }
-        }
-        return prefixes
+    private var foreignPrefixes: [[UInt8]] {
+        guard let spaces = session.namespaces else { return [] }
+        let own = Set(spaces.personal.map(\.prefix))
+        return (spaces.otherUsers + spaces.shared).map(\.prefix).filter { !$0.isEmpty && !own.contains($0) }
     }
 
     /// What it is for, in the RFC's spelling; nil for nothing special.

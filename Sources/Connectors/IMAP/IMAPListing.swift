@@ -72,15 +72,51 @@ struct IMAPListing: SourceListing {
         }
     }
 
+    /// A message at which the connection breaks, alone and again and again, cannot be read; the others can.
     func read(
         _ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void
     ) throws {
-        try source.withSession { session in
-            try IMAPReading(session, mailbox, uidValidity).read(positions.map { uids[$0] }) { uid, message in
-                if let position = position(uid: uid) { try each(position, message) }
+        var left = positions.map { uids[$0] }.sorted()
+        var (tries, givenUp) = (0, 0)
+        while let first = left.first {
+            let asked = tries == 0 ? left : [first]
+            var given: Set<UInt32> = []
+            var isOpen = false
+            do {
+                try source.withSession { session in
+                    let reading = IMAPReading(session, mailbox, uidValidity)
+                    try reading.open()
+                    isOpen = true
+                    try reading.read(asked) { uid, message in
+                        guard let position = position(uid: uid) else { return }
+                        try each(position, message)
+                        given.insert(uid)
+                    }
+                }
+                // What was asked for and not given has vanished.
+                left.removeFirst(asked.count)
+                tries = 0
+            } catch let failure as SourceFailure {
+                guard case .unavailable(let why) = failure, isOpen, givenUp < IMAPListing.mostGivenUp else {
+                    throw failure
+                }
+                left.removeAll { given.contains($0) }
+                tries = given.isEmpty ? tries + 1 : 1
+                guard tries == IMAPListing.tries, let position = position(uid: first) else { continue }
+                let name = String(decoding: mailbox.bytes, as: UTF8.self)
+                try each(
+                    position,
+                    .failure(.unreadable(code: 5, "message \(first) of \(name): each time it is read, \(why)")))
+                left.removeFirst()
+                (tries, givenUp) = (0, givenUp + 1)
             }
         }
     }
+
+    /// How often one message is asked for when the connection breaks.
+    private static let tries = 4
+    /// Where more messages than this break connections it is the server that is broken.
+    private static let mostGivenUp = 16
 }
 
 /// Flags as a server says them, in our words.

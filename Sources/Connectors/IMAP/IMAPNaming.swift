@@ -11,14 +11,7 @@ struct IMAPNaming {
 
     /// Asks the server.
     init(_ session: IMAPSession) throws {
-        var found: (prefix: [UInt8], delimiter: UInt8?)?
-        if session.capabilities.has("NAMESPACE") || session.capabilities.has("IMAP4REV2") {
-            _ = try session.attempt(.namespace) { response in
-                if case .namespace(let spaces) = response {
-                    found = spaces.personal.first.map { ($0.prefix, $0.delimiter) }
-                }
-            }
-        }
+        var found = session.namespaces?.personal.first.map { (prefix: $0.prefix, delimiter: $0.delimiter) }
         if found == nil {
             // A pattern of nothing asks for the delimiter alone.
             try session.run(.list(ListRequest(pattern: []))) { response in

@@ -46,7 +46,8 @@ final class IMAPReading {
 
     private var shownName: String { String(decoding: mailbox.bytes, as: UTF8.self) }
 
-    private func open() throws {
+    /// Opens the mailbox, unless it is.
+    func open() throws {
         if let opened = session.opened, opened.name == mailbox, opened.uidValidity == uidValidity { return }
         session.opened = nil
         var validity: UInt32?

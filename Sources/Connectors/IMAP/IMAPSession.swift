@@ -46,6 +46,10 @@ final class IMAPSession {
     var opened: (name: MailboxName, uidValidity: UInt32)?
     /// Whether the server has Dovecot's GUIDs.
     private(set) var hasGUIDs = false
+    /// Where whose mailboxes are; nil where the server does not say.
+    private(set) var namespaces: Namespaces?
+    /// Commands of which only the end is of interest, and only if it is not `OK`.
+    private var unwatched: Set<Dialogue.Tag> = []
 
     var capabilities: CapabilitySet { dialogue.capabilities }
     var enabled: CapabilitySet { dialogue.enabled }
@@ -115,7 +119,9 @@ final class IMAPSession {
     func unselect() throws {
         guard opened != nil else { return }
         opened = nil
-        try run(capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") ? .unselect : .close)
+        // Nobody waits for it: what is asked next is answered behind it.
+        unwatched.insert(
+            try start(capabilities.has("UNSELECT") || capabilities.has("IMAP4REV2") ? .unselect : .close))
     }
 
     /// Leaves whatever mailbox is open for writing, without expunging anything.
@@ -214,8 +220,13 @@ final class IMAPSession {
     func event(_ response: Response) throws -> Dialogue.Event {
         let event: Dialogue.Event
         do { event = try dialogue.receive(response) } catch { throw broken("\(error)") }
-        if case .farewell(let status) = event { throw broken("it says goodbye: \(IMAPSession.shown(status.text))") }
-        return event
+        switch event {
+        case .farewell(let status): throw broken("it says goodbye: \(IMAPSession.shown(status.text))")
+        case .completed(let tag, let status) where unwatched.remove(tag) != nil:
+            guard status.condition == .ok else { throw broken("it refused: \(IMAPSession.shown(status.text))") }
+            return .data(.status(status))
+        default: return event
+        }
     }
 
     /// The next thing the server says.
@@ -282,6 +293,7 @@ final class IMAPSession {
             throw broken("it does not greet")
         }
         guard case .greeted(var isAuthenticated) = try event(greeting) else { throw broken("it does not greet") }
+        let words: [UInt8] = if case .status(let status) = greeting { status.text } else { [] }
         if access.security == .startTLS {
             // Signed in before TLS: as whom, and who said so?
             guard !isAuthenticated else { throw broken("it does without a password before TLS was begun") }
@@ -298,31 +310,47 @@ final class IMAPSession {
         try askCapabilities()
         if !isAuthenticated { try signIn(access) }
         try askCapabilities()
+        try introduce(isDovecot: String(decoding: words, as: UTF8.self).contains("Dovecot"))
+    }
+
+    /// What is to be known before anything else, asked at once.
+    private func introduce(isDovecot: Bool) throws {
+        var commands: [Command] = []
         if capabilities.has("ENABLE") {
             if capabilities.has("QRESYNC") {
-                try run(.enable([.qresync]))
+                commands.append(.enable([.qresync]))
             } else if capabilities.has("CONDSTORE") {
-                try run(.enable([.condstore]))
+                commands.append(.enable([.condstore]))
             }
         }
-        var isDovecot = false
+        let needed = commands.count
+        if capabilities.has("NAMESPACE") || capabilities.has("IMAP4REV2") { commands.append(.namespace) }
         if capabilities.has("ID") {
-            _ = try attempt(.id([MetadataEntry(name: Array("name".utf8), value: Array("Yestermail".utf8))])) {
-                response in
-                guard case .id(let fields) = response else { return }
-                isDovecot = fields.contains { $0.name == Array("name".utf8) && $0.value == Array("Dovecot".utf8) }
-            }
+            commands.append(.id([MetadataEntry(name: Array("name".utf8), value: Array("Yestermail".utf8))]))
         }
-        if isDovecot {
-            // Not in its capabilities, and not in its documentation; so it is asked.
-            let begun = try start(.status(.inbox, [.guid]))
-            while true {
-                guard case .response(let response) = try next(soon) else { continue }
-                guard case .completed(let tag, let status) = try event(response) else { continue }
-                guard tag == begun else { throw broken("it ended another command than was begun") }
-                hasGUIDs = status.condition == .ok
-                break
+        // Not in its capabilities, and not in its documentation; so it is asked. Where the greeting does not tell its name, the
+        // answer to `ID` may.
+        if isDovecot { commands.append(.status(.inbox, [.guid])) }
+        var isNamedDovecot = false
+        var refusal: StatusLine?
+        try pipeline(commands) { response in
+            switch response {
+            case .namespace(let spaces): namespaces = spaces
+            case .id(let fields):
+                isNamedDovecot = fields.contains {
+                    $0.name == Array("name".utf8) && $0.value == Array("Dovecot".utf8)
+                }
+            default: break
             }
+        } ended: { place, status in
+            if place < needed, status.condition != .ok { refusal = status }
+            if isDovecot, place == commands.count - 1 { hasGUIDs = status.condition == .ok }
+        }
+        if let refusal { throw self.refusal(refusal, of: commands[0]) }
+        guard isNamedDovecot, !isDovecot else { return }
+        try pipeline([.status(.inbox, [.guid])]) { _ in
+        } ended: { _, status in
+            hasGUIDs = status.condition == .ok
         }
     }
 

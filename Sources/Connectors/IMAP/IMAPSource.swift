@@ -42,6 +42,9 @@ public final class IMAPSource: Source {
 
     public func identity() throws -> [UInt8] { Array("\(access.user) \(access.endpoint)".utf8) }
 
+    /// What a server does to a mailbox it does to others afterwards, and a message is at its new place before it leaves the old one.
+    public var showsWholeChanges: Bool { true }
+
     // MARK: Connections
 
     /// Held by no thread, so by whoever takes it next.

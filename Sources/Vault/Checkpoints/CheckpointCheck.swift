@@ -76,6 +76,16 @@ extension VaultCheckpoints {
                         isLoss: true))
             }
         }
+        // Without the public key nothing that was signed, or signs, can be believed: a new key begins anew.
+        guard Directory.exists(directory), try bytes(publicKeyPath).flatMap({ publicKey($0) }) == nil else { return }
+        for path in [newestPath, keyPath] where Directory.exists(path) {
+            try quarantine.setAside(path)
+            report(
+                RepairNote(
+                    file: "checkpoints/\(path.lastComponent?.string ?? "")",
+                    detail: "set aside: the public key is lost; a copy that was kept outside is the only one there is",
+                    isLoss: true))
+        }
     }
 
     // MARK: Looking

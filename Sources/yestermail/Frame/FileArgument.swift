@@ -54,3 +54,9 @@ extension NoteVerifier {
         }
     }
 }
+
+extension FileArgument {
+    static func isThere(_ path: String) -> Bool { Directory.exists(FilePath(path)) }
+
+    static func makeDirectory(_ path: String) throws { try Directory.create(FilePath(path)) }
+}

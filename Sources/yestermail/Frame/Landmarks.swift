@@ -36,6 +36,8 @@ struct ProjectedLandmarks: TimeLandmarks {
         let own = try projections.statistics(account.number).firstTransaction
         return (created ?? first, own > .beginning ? own : created ?? first)
     }
+
+    func gaps() throws -> [Gap] { try account.map { try vault.gaps(of: $0.number) } ?? [] }
 }
 
 /// Landmarks as the journal alone tells them.
@@ -75,6 +77,24 @@ struct JournalLandmarks: TimeLandmarks {
             return false
         }
         return (created, own)
+    }
+
+    /// Those that were recorded; whether the last one goes on, only those who have the vault open know.
+    func gaps() throws -> [Gap] {
+        var found: [Gap] = []
+        var covered: Timestamp?
+        var isOpen = true
+        try journal.scan(from: created, through: try journal.head().transaction) { record in
+            guard record.account == account, let note = try ChangeReader(record.body).note() else { return true }
+            switch note.kind {
+            case .gap: found.append(Gap(from: note.time("from"), to: note.time("to"), transaction: record.id))
+            case .scanCompleted, .watchEnded: (covered, isOpen) = (record.time, true)
+            case .watchBegan: isOpen = false
+            default: break
+            }
+            return true
+        }
+        return isOpen ? found + [Gap(from: covered)] : found
     }
 }
 

@@ -12,6 +12,8 @@ struct ResolvedTime {
     var time: Timestamp
     /// Nothing has been recorded after it.
     var isNewest: Bool
+    /// Nobody was watching then: the answer is what was known, not what was.
+    var gap: Gap?
 }
 
 /// Where `before:ITEM` and `op:UUID` are looked up: in the projections, or, for a replay, in the journal alone.
@@ -21,6 +23,8 @@ protocol TimeLandmarks {
     func operation(_ id: [UInt8]) throws -> ClosedRange<TransactionID>?
     /// The first transaction that has to do with the account, and the first one of its own; of the vault without one.
     func beginning() throws -> (reachable: TransactionID, own: TransactionID)
+    /// When nobody watched the account, oldest first; nothing without one.
+    func gaps() throws -> [Gap]
 }
 
 extension CommandContext {
@@ -35,10 +39,13 @@ extension CommandContext {
         guard let text else { return newest }
         let expression = try TimeExpression.parse(text, role: role, now: now, zone: zone)
         var found: ResolvedTime
+        // The instant itself, where one was asked for: what is newest may be long ago then.
+        var asked: Timestamp?
         switch expression {
         case .last: found = newest
         case .first: found = try point(of: landmarks.beginning().own, vault, newest)
         case .instant(let instant):
+            asked = instant
             let id = try vault.journal.newest(atOrBefore: instant)
             found =
                 id == head.transaction
@@ -61,6 +68,10 @@ extension CommandContext {
         guard found.transaction >= reachable, found.transaction > .beginning else {
             throw try unreachable(text, from: reachable, head, vault)
         }
+        if expression != .last {
+            let time = asked ?? found.time
+            found.gap = try landmarks.gaps().first { $0.contains(time) }
+        }
         say(role, found, echo)
         return found
     }
@@ -77,7 +88,7 @@ extension CommandContext {
     private func say(_ role: TimeExpression.Role, _ point: ResolvedTime, _ echo: Echo) {
         switch echo {
         case .nowhere: return
-        case .document where isJSON: return
+        case .document where isJSON: return  // The answer has it all, the gap too.
         case .lines where isJSON:
             var json = JSONWriter(capacity: 128)
             json.beginObject()
@@ -92,7 +103,15 @@ extension CommandContext {
                 case .to: "to"
                 }
             remark("\(word) \(text(point.time, .microsecondsUnlessWhole(point.time))) (\(point.transaction))")
+            if let gap = point.gap { remark("warning: \(wording(of: gap))") }
         }
+    }
+
+    /// A gap, for a person.
+    func wording(of gap: Gap) -> String {
+        guard let from = gap.from else { return "nobody had looked at the account yet at that time" }
+        let end = gap.to.map { "until \(text($0))" } ?? "on"
+        return "nobody was watching from \(text(from)) \(end): what came and went then is not known"
     }
 
     private func point(of id: TransactionID, _ vault: OpenVault, _ newest: ResolvedTime) throws -> ResolvedTime {
@@ -159,6 +178,15 @@ extension JSONWriter {
         value(point.transaction.rawValue)
         key("time")
         value(point.time)
+        if let gap = point.gap {
+            key("gap")
+            beginObject()
+            key("from")
+            if let from = gap.from { value(from) } else { null() }
+            key("to")
+            if let to = gap.to { value(to) } else { null() }
+            endObject()
+        }
         endObject()
     }
 }

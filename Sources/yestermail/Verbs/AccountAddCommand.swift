@@ -171,7 +171,7 @@ struct AccountAddCommand: Verb {
     }
 
     /// The lines that are not empty and no comments.
-    private static func lines(of path: String) throws -> [String] {
+    static func lines(of path: String) throws -> [String] {
         let file = try File(FilePath(VaultPlace.absolute(path)), .read)
         let bytes = try file.read(at: 0, count: min(try file.size(), 64 << 20))
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map { line in

@@ -76,6 +76,8 @@ struct DoctorCommand: Verb {
                 let count = try MaildirSource(path: path).folders().count
                 return [Finding(isGood: true, check: "source", detail: Quantity.count(count, "folder"))]
             case .server(let server): return try examine(server)
+            case .mbox, .eml:
+                return [Finding(isGood: false, check: "source", detail: "it is a place to write to, not a mailbox")]
             }
         } catch let failure as Failure {
             return [Finding(isGood: false, check: "source", detail: failure.message, advice: failure.hint)]

@@ -1,11 +1,6 @@
 internal import ArgumentParser
-internal import Capture
 internal import Events
-internal import Files
-internal import Journal
 internal import Presentation
-internal import Projections
-internal import SystemPackage
 internal import Vault
 
 struct GapsCommand: Verb {
@@ -26,13 +21,13 @@ struct GapsCommand: Verb {
 
     func run(_ context: CommandContext) throws {
         let vault = try context.vault()
-        let projections = try context.projections(vault)
+        _ = try context.projections(vault)
         let accounts = try account.map { [try vault.account($0)] } ?? vault.accounts().filter { !$0.isDeleted }
         var table = TextTable([
             .init("ACCOUNT"), .init("FROM"), .init("TO"), .init("LASTED", .right), .init("RECORDED"),
         ])
         for account in accounts {
-            for gap in try gaps(account, vault, projections) {
+            for gap in try vault.gaps(of: account.number) {
                 if context.isJSON {
                     try context.output.json { json in
                         json.beginObject()
@@ -60,34 +55,4 @@ struct GapsCommand: Verb {
         if table.isEmpty { return context.remark("No gaps.") }
         for line in table.lines() { try context.output.line(line) }
     }
-
-    private struct Gap {
-        var from: Timestamp?
-        var to: Timestamp?
-        var transaction: TransactionID?
-    }
-
-    private func gaps(_ account: Account, _ vault: OpenVault, _ projections: OpenProjections) throws -> [Gap] {
-        let notes = try projections.notes(account.number)
-        var found: [Gap] = []
-        for note in notes where note.kind == .gap {
-            guard let recorded = try vault.journal.transaction(note.transaction)?.entry.note else { continue }
-            found.append(Gap(from: recorded.time("from"), to: recorded.time("to"), transaction: note.transaction))
-        }
-        // A watch that is going on covers everything from its beginning.
-        let coverage = notes.last { [.scanCompleted, .watchBegan, .watchEnded].contains($0.kind) }
-        let isWatched = try coverage?.kind == .watchBegan && vault.isCaptured(account.number)
-        if !isWatched { found.append(Gap(from: try vault.coverageEnd(of: account.number))) }
-        return found
-    }
-}
-
-extension OpenVault {
-    /// Whether another process captures the account just now.
-    fileprivate func isCaptured(_ account: AccountNumber) throws -> Bool {
-        guard !isReadOnlyDirectory else { return false }
-        return try captureLock(account) == nil
-    }
-
-    private var isReadOnlyDirectory: Bool { !Directory.isWritable(directory.appending("locks")) }
 }

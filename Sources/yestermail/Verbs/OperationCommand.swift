@@ -43,7 +43,9 @@ struct OperationListCommand: Verb {
 }
 
 struct OperationShowCommand: Verb {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "One operation and its counts.")
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "One operation: its counts, and every item that was not restored, with its cause.")
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The operation's id, or the beginning of it.") var operation: String
@@ -53,12 +55,17 @@ struct OperationShowCommand: Verb {
         _ = try context.projections(vault)
         let found = try vault.operation(operation)
         let name = try vault.accounts().first { $0.number == found.account }?.state.address ?? ""
-        if context.isJSON { return try context.output.json { $0.operation(found, name) } }
+        let details = try vault.details(of: found)
+        if context.isJSON { return try context.output.json { $0.operation(found, name, details) } }
         let output = context.output
         try output.line("operation  \(found.id)")
         try output.line("kind       \(TerminalText.safe(found.kind))")
         try output.line("account    \(TerminalText.safe(name))")
         try output.line("target     \(TerminalText.safe(found.target))")
+        if let source = found.source {
+            try output.line(
+                "source     vault \(TerminalText.safe(source.vault)), account \(TerminalText.safe(source.account))")
+        }
         try output.line("began      \(context.text(found.beganTime)) (\(found.began))")
         try output.line("outcome    \(TerminalText.safe(found.outcomeText))")
         for field in ["restored", "merged", "skipped", "removed", "unrestored", "bytes"] {
@@ -66,6 +73,14 @@ struct OperationShowCommand: Verb {
                 try output.line("\(field)  \(Quantity.count(Int(number)))")
             }
         }
+        for warning in details.warnings { try output.line("warning: \(TerminalText.safe(warning))") }
+        for lost in details.unrestored {
+            try output.line(
+                "not restored: \(lost.item?.description ?? "-") \(lost.cause.rawValue): \(TerminalText.safe(lost.detail))"
+            )
+        }
+        for passed in details.passedOver { try output.line("\(passed.item) \(TerminalText.safe(passed.why))") }
+        for loss in details.losses { try output.line("not kept: \(TerminalText.safe(loss))") }
     }
 }
 
@@ -78,7 +93,7 @@ extension RecordedOperation {
 }
 
 extension JSONWriter {
-    mutating func operation(_ operation: RecordedOperation, _ account: String) {
+    mutating func operation(_ operation: RecordedOperation, _ account: String, _ details: OperationDetails? = nil) {
         beginObject()
         key("operation")
         value(operation.id.description)
@@ -99,6 +114,14 @@ extension JSONWriter {
         for name in ["restored", "merged", "skipped", "removed", "unrestored", "bytes"] {
             key(text: name)
             if let number = operation.outcome?.number(name) { value(number) } else { null() }
+        }
+        key("source_vault_id")
+        if let source = operation.source { value(source.vault) } else { null() }
+        if let details {
+            unrestored(details.unrestored, key: "unrestored_items")
+            passedOver(details.passedOver.map { ($0.item, $0.why) })
+            texts("losses", details.losses)
+            texts("warnings", details.warnings)
         }
         endObject()
     }

@@ -1,0 +1,432 @@
+internal import Connectors
+internal import Events
+internal import Journal
+public import Vault
+
+/// A plan in a file, to be looked at and run later (`Specs/Format/PlanFile.md`).
+///
+/// A file never says what is done, only what may be: it is planned again when it runs, and of what is then to be done,
+/// that is done which the file lists. So a forged file can do nothing that the vault would not plan itself.
+public struct SavedPlan: Sendable {
+    public let kind: String
+    public let request: RestoreRequest
+    private let allowed: [Line: Int]
+    /// Steps in the file.
+    public let steps: Int
+    public let folders: Int
+
+    static let version: UInt64 = 1
+    /// Lines and files that are longer are something else.
+    public static let largestFile = 1 << 30
+
+    /// One step, as far as it must be the same when it is planned again.
+    private struct Line: Hashable {
+        var action: String
+        var item: String
+        var path: [UInt8]
+        var name: [UInt8]
+        var digest: Digest
+        var flags: UInt8
+        var keywords: [[UInt8]]
+    }
+
+    // MARK: Writing
+
+    /// The file of a plan.
+    public static func encoded(_ plan: RestorePlan, kind: String, in vault: OpenVault) throws -> [UInt8] {
+        var json = JSONWriter(capacity: 1 << 16)
+        try header(plan, kind, vault, &json)
+        if case .items(let items) = plan.request.selection { for item in items { json.wanted(item, nil) } }
+        if case .changes(_, let items) = plan.request.selection {
+            for wanted in items { json.wanted(wanted.item, wanted.kinds) }
+        }
+        for step in plan.steps {
+            json.beginObject()
+            json.key("do")
+            json.value(step.action.word)
+            json.key("item")
+            if let item = step.item { json.value(item) } else { json.null() }
+            json.key("folder")
+            json.exact(plan.folders[step.folder].state.joinedPath, "folder_b64")
+            json.key("name")
+            json.exact(line(step, plan).name, "name_b64")
+            json.key("digest")
+            json.value(step.digest)
+            json.key("size")
+            json.value(step.size)
+            json.key("flags")
+            json.value(step.flags.rawValue)
+            json.key("keywords_b64")
+            json.beginArray()
+            for keyword in step.keywords { json.value(base64: keyword) }
+            json.endArray()
+            json.endObject()
+            json.endLine()
+        }
+        let digest = Digest(hashing: json.bytes.span.bytes)
+        json.beginObject()
+        json.key("end")
+        json.value(digest)
+        json.endObject()
+        json.endLine()
+        return json.bytes
+    }
+
+    private static func header(
+        _ plan: RestorePlan, _ kind: String, _ vault: OpenVault, _ json: inout JSONWriter
+    ) throws {
+        let request = plan.request
+        json.beginObject()
+        json.key("yestermail_plan")
+        json.value(version)
+        json.key("vault_id")
+        json.value(vault.id.description)
+        json.key("kind")
+        json.value(kind)
+        json.key("account_id")
+        json.value(request.account.state.id.description)
+        json.key("account")
+        json.value(request.account.state.address)
+        json.key("point")
+        json.value(request.point.rawValue)
+        json.key("leaf_hash")
+        json.value(try leaf(of: request.point, vault), prefix: "")
+        json.key("target")
+        json.value(request.target.description)
+        json.key("select")
+        switch request.selection {
+        case .account(nil): json.value("account")
+        case .account(let since?): json.list("account", [since.rawValue])
+        case .items: json.value("items")
+        case .deleted(let range, _): json.list("deleted", [range.lowerBound.rawValue, range.upperBound.rawValue])
+        case .changes(let range, _): json.list("changes", [range.lowerBound.rawValue, range.upperBound.rawValue])
+        }
+        json.key("keyword_b64")
+        if case .deleted(_, let keyword) = request.selection { json.value(base64: keyword) } else { json.null() }
+        json.key("into_b64")
+        if let into = request.into {
+            json.beginArray()
+            for component in into { json.value(base64: component) }
+            json.endArray()
+        } else {
+            json.null()
+        }
+        json.key("only")
+        json.value(request.only.rawValue)
+        json.key("on_conflict")
+        json.value(request.onConflict.rawValue)
+        json.key("exact")
+        json.value(request.isExact)
+        json.key("verify")
+        json.value(request.verifiesBytes)
+        json.key("new_folders")
+        json.value(plan.newFolders)
+        json.key("steps")
+        json.value(plan.steps.count)
+        json.endObject()
+        json.endLine()
+    }
+
+    private static func leaf(of point: TransactionID, _ vault: OpenVault) throws -> Digest {
+        guard let leaf = try vault.journal.withRecord(point, { $0.isLost ? nil : $0.leafHash }), let leaf else {
+            throw Failure(
+                .outOfRange, "the transaction \(point) is not in this vault any more",
+                hint: "Plan it again, as of a time that can be reached")
+        }
+        return leaf
+    }
+
+    private static func line(_ step: RestoreStep, _ plan: RestorePlan) -> Line {
+        let isNamed = plan.takesNames || step.item == nil
+        return Line(
+            action: step.action.word, item: step.item?.description ?? "-",
+            path: plan.folders[step.folder].state.joinedPath, name: isNamed ? step.name : [], digest: step.digest,
+            flags: step.flags.rawValue, keywords: step.keywords)
+    }
+
+    // MARK: Reading
+
+    /// Reads a file. Throws ``Failure``: what is no plan of this vault, or not whole, is refused.
+    public init(_ bytes: [UInt8], for vault: OpenVault) throws {
+        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
+        guard lines.count >= 3, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
+            throw SavedPlan.refusal("it ends in the middle")
+        }
+        let header = try Fields(first, "1")
+        guard try header.number("yestermail_plan") == SavedPlan.version else {
+            throw Failure(
+                .refused,
+                "the plan is of version \(try header.number("yestermail_plan")), and this program knows version \(SavedPlan.version)",
+                hint: "Use the program that wrote it")
+        }
+        let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
+        guard try Fields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
+            throw SavedPlan.refusal("it was changed since it was written, or is not whole")
+        }
+        guard try header.text("vault_id") == vault.id.description else {
+            throw Failure(
+                .refused, "the plan is of another vault (\(try header.text("vault_id")))",
+                hint: "Name that one with --vault")
+        }
+        var rest = lines.dropFirst()
+        request = try SavedPlan.request(header, &rest, vault)
+        kind = try header.text("kind")
+        var allowed: [Line: Int] = [:]
+        for (index, line) in rest.enumerated() {
+            allowed[try SavedPlan.line(Fields(line, "\(lines.count - rest.count + index + 1)")), default: 0] += 1
+        }
+        guard try header.number("steps") == UInt64(rest.count) else { throw SavedPlan.refusal("it is not whole") }
+        self.allowed = allowed
+        steps = rest.count
+        folders = Int(clamping: try header.number("new_folders"))
+    }
+
+    private static func refusal(_ why: String) -> Failure {
+        Failure(.refused, "this is no plan that can be run: \(why)", hint: "Save it again with --save-plan")
+    }
+
+    private static func request(
+        _ header: Fields, _ rest: inout ArraySlice<ArraySlice<UInt8>>, _ vault: OpenVault
+    ) throws -> RestoreRequest {
+        let point = TransactionID(rawValue: try header.number("point"))
+        guard point <= (try vault.journal.head().transaction),
+            try leaf(of: point, vault).hex == header.text("leaf_hash")
+        else {
+            throw Failure(
+                .outOfRange,
+                "the plan is as of \(point), and that transaction is not in this vault, or another is there",
+                hint: "The vault was set back since. Plan it again")
+        }
+        let id = try header.text("account_id")
+        guard let account = try vault.accounts().first(where: { $0.state.id.description == id }) else {
+            throw Failure(.notFound, "the account of the plan is not in this vault")
+        }
+        let selection: RestoreRequest.Selection
+        let chosen = try header.selection()
+        switch (chosen.word, chosen.numbers.count) {
+        case ("account", 0): selection = .account(deletedSince: nil)
+        case ("account", 1): selection = .account(deletedSince: chosen.numbers[0])
+        case ("items", 0): selection = .items(try wanted(&rest).map(\.item))
+        case ("deleted", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+            selection = .deleted(
+                chosen.numbers[0]...chosen.numbers[1], keyword: try header.bytes(base64: "keyword_b64"))
+        case ("changes", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+            selection = .changes(chosen.numbers[0]...chosen.numbers[1], try wanted(&rest))
+        default: throw refusal("what it selects is not known")
+        }
+        var request = RestoreRequest(
+            account: account, point: point, selection: selection, target: try Location(header.text("target")))
+        guard let only = RestoreRequest.Scope(rawValue: try header.text("only")),
+            let rule = RestoreRequest.ConflictRule(rawValue: try header.text("on_conflict"))
+        else { throw refusal("its scope or rule is not known") }
+        (request.only, request.onConflict, request.isExact) = (only, rule, try header.flag("exact"))
+        request.verifiesBytes = try header.flag("verify")
+        request.into = try header.path("into_b64")
+        return request
+    }
+
+    private static func wanted(_ rest: inout ArraySlice<ArraySlice<UInt8>>) throws -> [RestoreRequest.WantedChange] {
+        var found: [RestoreRequest.WantedChange] = []
+        while let line = rest.first {
+            let fields = try Fields(line, "")
+            guard fields.has("want") else { break }
+            let name = try fields.text("want")
+            guard let item = ItemID(name), let kinds = UInt16(exactly: try fields.number("change")) else {
+                throw refusal("there is no item \(name)")
+            }
+            found.append(.init(item: item, kinds: ChangeKinds(rawValue: kinds)))
+            rest.removeFirst()
+        }
+        return found
+    }
+
+    private static func line(_ fields: Fields) throws -> Line {
+        let digest = try fields.text("digest")
+        guard digest.hasPrefix("sha256:"), let digest = Digest(String(digest.dropFirst(7))),
+            let flags = UInt8(exactly: try fields.number("flags"))
+        else { throw refusal("a step is not known") }
+        return Line(
+            action: try fields.text("do"), item: try fields.textOrNull("item") ?? "-",
+            path: try fields.exact("folder"), name: try fields.exact("name"), digest: digest, flags: flags,
+            keywords: try fields.list("keywords_b64"))
+    }
+
+    // MARK: Running
+
+    /// What of `fresh`, planned now from ``request``, this plan allows. What is done already counts as skipped; what would
+    /// be more than was planned then is left out, with a warning.
+    public func narrowed(_ fresh: RestorePlan) -> RestorePlan {
+        var plan = fresh
+        var left = allowed
+        plan.steps = fresh.steps.filter { step in
+            let line = SavedPlan.line(step, fresh)
+            guard let count = left[line], count > 0 else { return false }
+            left[line] = count - 1
+            return true
+        }
+        let more = fresh.steps.count - plan.steps.count
+        plan.skipped = max(0, steps - plan.steps.count)
+        plan.bytes = plan.steps.reduce(0) { $1.action == .deliver ? $0 + $1.size : $0 }
+        if folders == 0, fresh.newFolders > 0 {
+            // A folder somebody removed since is made for what goes into it, and only then.
+            let needed = Set(plan.steps.map(\.folder))
+            for index in plan.folders.indices where !plan.folders[index].exists && !needed.contains(index) {
+                plan.warnings.append(
+                    "the folder \(String(decoding: plan.folders[index].state.joinedPath, as: UTF8.self)) is missing now"
+                )
+            }
+        }
+        if more > 0 {
+            plan.warnings.append(
+                "\(more) things would be done now that were not in the plan when it was saved; they are left out")
+        }
+        return plan
+    }
+}
+
+/// The fields of one line.
+private struct Fields {
+    private let fields: [String: PlanFileValue]
+    private let place: String
+
+    init(_ line: ArraySlice<UInt8>, _ place: String) throws {
+        self.place = place
+        // Where in the line it ends to be JSON is of no use to anybody.
+        guard line.count <= 1 << 20, let value = try? PlanFileValue(reading: line), case .object(let fields) = value
+        else { throw Failure(.refused, "this is no plan: line \(place) is no JSON object of a plan") }
+        self.fields = fields
+    }
+
+    private func wrong(_ name: String) -> Failure {
+        Failure(.refused, "this is no plan: line \(place) has no \(name), or a wrong one")
+    }
+
+    func has(_ name: String) -> Bool { fields[name] != nil }
+
+    func text(_ name: String) throws -> String {
+        guard case .text(let text)? = fields[name] else { throw wrong(name) }
+        return text
+    }
+
+    func textOrNull(_ name: String) throws -> String? {
+        if case .null? = fields[name] { return nil }
+        return try text(name)
+    }
+
+    func number(_ name: String) throws -> UInt64 {
+        guard case .number(let number)? = fields[name] else { throw wrong(name) }
+        return number
+    }
+
+    func flag(_ name: String) throws -> Bool {
+        guard case .flag(let flag)? = fields[name] else { throw wrong(name) }
+        return flag
+    }
+
+    func bytes(base64 name: String) throws -> [UInt8] {
+        guard let bytes = Base64.decoded(try text(name)) else { throw wrong(name) }
+        return bytes
+    }
+
+    /// A name: as text, or exactly.
+    func exact(_ name: String) throws -> [UInt8] {
+        if has(name + "_b64") { return try bytes(base64: name + "_b64") }
+        return Array(try text(name).utf8)
+    }
+
+    func list(_ name: String) throws -> [[UInt8]] {
+        guard case .list(let list)? = fields[name] else { throw wrong(name) }
+        return try list.map { value in
+            guard case .text(let text) = value, let bytes = Base64.decoded(text) else { throw wrong(name) }
+            return bytes
+        }
+    }
+
+    func path(_ name: String) throws -> [[UInt8]]? {
+        if case .null? = fields[name] { return nil }
+        let path = try list(name)
+        guard !path.isEmpty, path.allSatisfy({ !$0.isEmpty && !$0.contains(0) }) else { throw wrong(name) }
+        return path
+    }
+
+    func selection() throws -> (word: String, numbers: [TransactionID]) {
+        switch fields["select"] {
+        case .text(let word)?: return (word, [])
+        case .list(let list)?:
+            guard case .text(let word)? = list.first else { throw wrong("select") }
+            return (
+                word,
+                try list.dropFirst().map { value in
+                    guard case .number(let number) = value else { throw wrong("select") }
+                    return TransactionID(rawValue: number)
+                }
+            )
+        default: throw wrong("select")
+        }
+    }
+}
+
+/// RFC 4648, 4.
+private enum Base64 {
+    static func decoded(_ text: String) -> [UInt8]? {
+        let bytes = Array(text.utf8)
+        guard bytes.count.isMultiple(of: 4) else { return nil }
+        var found: [UInt8] = []
+        var (sum, bits, padding): (UInt32, Int, Int) = (0, 0, 0)
+        for (index, byte) in bytes.enumerated() {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - UInt8(ascii: "A")
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - UInt8(ascii: "a") + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0") + 52
+            case UInt8(ascii: "+"): digit = 62
+            case UInt8(ascii: "/"): digit = 63
+            case UInt8(ascii: "=") where index >= bytes.count - 2:
+                padding += 1
+                continue
+            default: return nil
+            }
+            guard padding == 0 else { return nil }
+            sum = sum << 6 | UInt32(digit)
+            bits += 6
+            if bits >= 8 {
+                bits -= 8
+                found.append(UInt8(truncatingIfNeeded: sum >> UInt32(bits)))
+                sum &= (1 << UInt32(bits)) - 1
+            }
+        }
+        return sum == 0 ? found : nil
+    }
+}
+
+extension RestoreStep.Action {
+    var word: String {
+        switch self {
+        case .deliver: "deliver"
+        case .setFlags: "flags"
+        case .remove: "remove"
+        case .removeFolder: "folder"
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func exact(_ bytes: [UInt8], _ key: StaticString) { name(bytes, key) }
+
+    fileprivate mutating func wanted(_ item: ItemID, _ kinds: ChangeKinds?) {
+        beginObject()
+        key("want")
+        value(item)
+        key("change")
+        value(kinds?.rawValue ?? 0)
+        endObject()
+        endLine()
+    }
+
+    fileprivate mutating func list(_ word: String, _ numbers: [UInt64]) {
+        beginArray()
+        value(word)
+        for number in numbers { value(number) }
+        endArray()
+    }
+}

@@ -1,0 +1,45 @@
+internal import Capture
+internal import Events
+internal import Files
+internal import Journal
+internal import Projections
+internal import SystemPackage
+internal import Vault
+
+/// A time in which nobody was watching an account.
+struct Gap {
+    /// Nil: it has never been looked at.
+    var from: Timestamp?
+    /// Nil: it goes on.
+    var to: Timestamp?
+    /// What recorded it.
+    var transaction: TransactionID?
+
+    /// Its ends are known: a scan saw what was there then.
+    func contains(_ time: Timestamp) -> Bool {
+        from.map { $0 < time } ?? true && to.map { time < $0 } ?? true
+    }
+}
+
+extension OpenVault {
+    /// When nobody watched the account, oldest first; the last one may go on.
+    func gaps(of account: AccountNumber) throws -> [Gap] {
+        let notes = try projections().notes(account)
+        var found: [Gap] = []
+        for note in notes where note.kind == .gap {
+            guard let recorded = try journal.transaction(note.transaction)?.entry.note else { continue }
+            found.append(Gap(from: recorded.time("from"), to: recorded.time("to"), transaction: note.transaction))
+        }
+        // A watch that is going on covers everything from its beginning.
+        let coverage = notes.last { [.scanCompleted, .watchBegan, .watchEnded].contains($0.kind) }
+        let isWatched = try coverage?.kind == .watchBegan && isCaptured(account)
+        if !isWatched { found.append(Gap(from: try coverageEnd(of: account))) }
+        return found
+    }
+
+    /// Whether another process captures the account just now.
+    private func isCaptured(_ account: AccountNumber) throws -> Bool {
+        guard Directory.isWritable(directory.appending("locks")) else { return false }
+        return try captureLock(account) == nil
+    }
+}

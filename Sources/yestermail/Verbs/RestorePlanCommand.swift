@@ -1,0 +1,48 @@
+internal import ArgumentParser
+internal import Connectors
+internal import Events
+internal import Journal
+internal import Restore
+internal import Vault
+
+struct RestorePlanCommand: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Runs a plan that was saved with --save-plan: restore --plan FILE.",
+        discussion: """
+            The plan is made again from what it asked for, and of what is to be done now, that is done which the file \
+            lists: never more than was looked at. What has been done meanwhile is skipped. A plan of another vault, one \
+            that was changed, and one as of a transaction that is not there any more are refused.
+
+            Examples:
+              yestermail restore account anna --at monday --exact --save-plan monday.plan
+              yestermail restore --plan monday.plan --dry-run
+              yestermail restore --plan monday.plan --yes
+            """)
+
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+    @Option(help: ArgumentHelp("The file.", valueName: "file"), completion: .file()) var plan: String?
+    @Flag(help: "Print the plan; write nothing.") var dryRun = false
+    @Flag(help: "Do it without being asked again.") var yes = false
+
+    func run(_ context: CommandContext) throws {
+        guard let plan else { throw CleanExit.helpRequest(RestoreCommand.self) }
+        let bytes = try FileArgument(plan).read(limit: SavedPlan.largestFile)
+        let vault = try context.vault(dryRun ? .reading : .writing)
+        _ = try context.projections(vault)
+        let saved = try SavedPlan(bytes, for: vault)
+        if saved.request.isExact, !yes, !dryRun {
+            throw Failure(
+                .refused, "the plan removes from \(saved.request.target) what was not there then",
+                hint: "Look first with --dry-run, then add --yes")
+        }
+        let point = ResolvedTime(
+            transaction: saved.request.point,
+            time: try vault.journal.withRecord(saved.request.point) { $0.time } ?? context.now,
+            isNewest: saved.request.point == (try vault.journal.head().transaction))
+        let doing = Restoring(
+            context, vault, saved.request.account, at: saved.request.target, Restoring.Way(dryRun: dryRun))
+        try doing.run(saved.narrowed(try RestorePlanner.plan(vault, saved.request)), point, kind: saved.kind) {
+            if saved.request.verifiesBytes { try BlobRestore.keepDamaged($0, in: vault) }
+        }
+    }
+}
