@@ -72,7 +72,7 @@ struct TortureTests {
     func errors() { torture(["calls", "--what", "errors"], "--every", 70, isStride: true) }
 
     @Test("A flipped bit in any file is found and named, gives no wrong answer, and is healed")
-    func bits() { torture(["all-bits", "--sample", "100"], "--count", 20_000) }
+    func bits() { torture(["all-bits", "--sample", "400"], "--count", 20_000) }
 
     @Test("What a person asks of a vault with a flipped bit is answered as before, or refused")
     func bitsOutside() { torture(["bits"], "--count", 40) }
