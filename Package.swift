@@ -118,7 +118,8 @@ let package = Package(
             path: "Tools/benchmark"),
 
         // Tests, and what they share.
-        // Optimised even in debug builds: it makes megabytes of mail for every test run.
+        // Optimised even in debug builds, as are those below: it makes megabytes of mail for every test run, and a harness should
+        // spend its time in what it tries.
         .target(
             name: "Synthesis", dependencies: ["Events", "CZstd"], path: "Tests/Synthesis",
             swiftSettings: [.unsafeFlags(["-O"])]),
@@ -128,7 +129,7 @@ let package = Package(
                 "Blobs", "Events", "Files", "Connectors", "Journal", "Projections", "Synthesis", "Threads", "Vault",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            path: "Tests/TestKit"),
+            path: "Tests/TestKit", swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "Model",
             dependencies: [
@@ -138,16 +139,24 @@ let package = Package(
             path: "Tests/Model"),
         // Torture: `Tools/torture`.
         .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Blobs", "Connectors", "Events", "IMAP", "Journal", "MIME", "Maildir", "Mbox", "Query", "TimeLanguage",
+                "Transparency", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tools/fuzz-targets", swiftSettings: [.unsafeFlags(["-O"])]),
+        .target(
             name: "Torture",
             dependencies: [
-                "Events", "Files", "Journal", "Synthesis", "TestKit", "Vault",
+                "Events", "Files", "Blobs", "Journal", "Projections", "Headers", "Vault", "Connectors", "Capture",
+                "Restore", "FuzzTargets", "Synthesis", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            path: "Tools/torture-harness"),
+            path: "Tools/torture-harness", swiftSettings: [.unsafeFlags(["-O"])]),
         .executableTarget(
             name: "yestermail-torture",
             dependencies: [
-                "Torture", "TestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Torture", "FuzzTargets", "TestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tools/torture-command"),

@@ -23,7 +23,9 @@ public final class OpenHeaderIndex: Sendable {
     /// Opens the index in the existing directory, or makes an empty one there. Throws ``HeaderIndexUnusable`` when what is
     /// there cannot be used: it is to be removed.
     public init(_ directory: FilePath) throws {
-        if case .damaged(let why) = Inspection(of: directory.string) { throw HeaderIndexUnusable(reason: why) }
+        if case .damaged(let why) = Inspection(of: directory.string), !Inspection.isUnbegun(directory.string) {
+            throw HeaderIndexUnusable(reason: why)
+        }
         do {
             environment = try Environment(path: directory.string, tables: ["blobs", "carriers", "meta"])
         } catch {
@@ -37,9 +39,11 @@ public final class OpenHeaderIndex: Sendable {
         }
     }
 
-    /// What is wrong with the pages and rows of the index in `directory` as they lie in the file. Reads by `pread` only.
+    /// What is wrong with the pages and rows of the index in `directory` as they lie in the file. Reads by `pread` only. Nothing is wrong with
+    /// one whose maker died: it is begun anew when it is wanted.
     public static func verify(_ directory: FilePath) -> [String] {
-        PageWalk.verify(directory.string, tables: ["blobs", "carriers", "meta"]) { _, key, value in
+        if Inspection.isUnbegun(directory.string) { return [] }
+        return PageWalk.verify(directory.string, tables: ["blobs", "carriers", "meta"]) { _, key, value in
             isSound(key, value) ? nil : "a row does not have its checksum"
         }.map(\.description)
     }

@@ -35,7 +35,11 @@ extension OpenJournal {
     public func withRecord<Result>(_ id: TransactionID, _ body: (RecordView) throws -> Result) throws -> Result? {
         guard id > .beginning else { return nil }
         return try environment.read { (transaction: borrowing ReadTransaction) -> Result? in
-            guard let bytes = try transaction.value(records, Key(id.rawValue)) else { return nil }
+            guard let bytes = try transaction.value(records, Key(id.rawValue)) else {
+                // A row whose key was changed is not found by its key.
+                if try id <= head(in: transaction).transaction { throw missing(id.rawValue) }
+                return nil
+            }
             let record = try view(bytes, id.rawValue)
             guard record.id == id else {
                 throw damaged(id.rawValue, .wrongTransaction(found: record.id))

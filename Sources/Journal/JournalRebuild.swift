@@ -37,7 +37,7 @@ public enum JournalRebuild {
             }
             // Another look, because somebody wrote meanwhile.
             if id == 1 { (expected, previous) = (1, (.zero, Timestamp(rawValue: .min))) }
-            defer { expected = id + 1 }
+            defer { expected = id &+ 1 }
             do throws(DecodingFailure) {
                 let record = try RecordView(value)
                 defer { previous = (record.leafHash, record.time) }
@@ -55,7 +55,7 @@ public enum JournalRebuild {
         }
         if findings.isEmpty {
             if let head {
-                if head.transaction.rawValue != expected - 1 || head.leaf != previous.leaf {
+                if head.transaction.rawValue != expected &- 1 || head.leaf != previous.leaf {
                     findings.append(JournalFinding(file: file, transaction: head.transaction, reason: .brokenChain))
                 }
             } else {

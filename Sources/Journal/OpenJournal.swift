@@ -78,7 +78,7 @@ public final class OpenJournal: Sendable {
         try environment.read { (transaction: borrowing ReadTransaction) in try head(in: transaction) }
     }
 
-    private func head(in transaction: borrowing ReadTransaction) throws -> JournalHead {
+    func head(in transaction: borrowing ReadTransaction) throws -> JournalHead {
         guard let bytes = try transaction.value(headTable, Key(0 as UInt64)), let head = JournalHead(bytes) else {
             throw JournalError.damaged(JournalFinding(file: "journal/lmdb/data.mdb", reason: .header))
         }
@@ -306,7 +306,12 @@ public final class OpenJournal: Sendable {
             try commitLock.lock()
             defer { commitLock.unlock() }
             writer.mustReconcile = true
-            _ = try settledHead(&writer)
+            let head = try settledHead(&writer)
+            // A segment that was begun and has nothing in it yet: said here, or every opening would find it unsettled.
+            guard try head != self.head() else { return }
+            try environment.write { (transaction: inout WriteTransaction) in
+                try transaction.put(headTable, Key(0 as UInt64), head.encoded().span.bytes)
+            }
         }
     }
 

@@ -7,6 +7,8 @@ internal import Glibc
     private let handle: OpaquePointer
     private var found: (key: MDB_val, value: MDB_val)
     private var page: UInt = 0
+    /// There is a row here: ``found`` is in the memory map.
+    private var isAtRow = false
 
     init(transaction: OpaquePointer, table: Table) throws(LMDBError) {
         var opened: OpaquePointer?
@@ -17,8 +19,12 @@ internal import Glibc
 
     deinit { unsafe mdb_cursor_close(handle) }
 
-    /// To the next key (the first, at the beginning); false behind the last one.
-    public mutating func next() throws(LMDBError) -> Bool { try move(MDB_NEXT) }
+    /// To the next key (the first, at the beginning); false behind the last one. One that does not come after the one before it is damage.
+    public mutating func next() throws(LMDBError) -> Bool {
+        guard try step(MDB_NEXT) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
 
     /// As ``next()``, for long ascending scans: loads each page before it is read.
     public mutating func nextPrefetching() throws(LMDBError) -> Bool {
@@ -28,7 +34,11 @@ internal import Glibc
     }
 
     /// To the key before; false before the first.
-    public mutating func previous() throws(LMDBError) -> Bool { try move(MDB_PREV) }
+    public mutating func previous() throws(LMDBError) -> Bool {
+        guard try step(MDB_PREV) else { return false }
+        _ = isOnAnotherPage()
+        return true
+    }
 
     public mutating func first() throws(LMDBError) -> Bool { try move(MDB_FIRST) }
 
@@ -65,8 +75,23 @@ internal import Glibc
         return order < 0 || (order == 0 && left.count < right.count)
     }
 
+    /// A changed place of a row in its page shows the rows in another order.
+    private mutating func step(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
+        let (wasAtRow, before) = unsafe (isAtRow, found.key)
+        guard try get(operation) else { return false }
+        guard wasAtRow else { return true }
+        let (old, new) = unsafe (
+            UnsafeRawBufferPointer(start: before.mv_data, count: before.mv_size),
+            UnsafeRawBufferPointer(start: found.key.mv_data, count: found.key.mv_size)
+        )
+        let isAscending = unsafe operation == MDB_NEXT ? Cursor.precedes(old, new) : Cursor.precedes(new, old)
+        guard isAscending else { throw LMDBError(code: MDB_CORRUPTED, during: .cursor) }
+        return true
+    }
+
+    /// The first or the last: what was here before says nothing.
     private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
-        guard try step(operation) else { return false }
+        guard try get(operation) else { return false }
         _ = isOnAnotherPage()
         return true
     }
@@ -80,11 +105,12 @@ internal import Glibc
         return true
     }
 
-    private mutating func step(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
+    private mutating func get(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {
         try answered(unsafe mdb_cursor_get(handle, &found.key, &found.value, operation))
     }
 
-    private func answered(_ code: Int32) throws(LMDBError) -> Bool {
+    private mutating func answered(_ code: Int32) throws(LMDBError) -> Bool {
+        isAtRow = code == 0
         if code == 0 { return true }
         if code == MDB_NOTFOUND { return false }
         throw LMDBError(code: code, during: .cursor)

@@ -81,22 +81,58 @@ internal import Synchronization
         var transaction: OpaquePointer?
         try check(unsafe mdb_txn_begin(environment, nil, readOnly ? UInt32(MDB_RDONLY) : 0, &transaction), .begin)
         var opened: [String: Table] = [:]
-        for name in names {
-            var table: MDB_dbi = 0
-            let code = unsafe mdb_dbi_open(transaction, name, readOnly ? 0 : UInt32(MDB_CREATE), &table)
-            if code == MDB_NOTFOUND, readOnly, optional.contains(name) {
-                opened[name] = .missing
-                continue
+        do throws(LMDBError) {
+            var missing: [String] = []
+            for name in names {
+                if let table = unsafe try openTable(name, in: transaction, 0) {
+                    opened[name] = table
+                } else {
+                    missing.append(name)
+                }
             }
-            if code != 0 {
-                unsafe mdb_txn_abort(transaction)
-                throw LMDBError(code: code, during: .table)
+            // A table under a name that nobody gave it is one whose name was changed: it would be made again, empty.
+            if !missing.isEmpty, unsafe try tableCount(transaction) > opened.count {
+                throw LMDBError(code: MDB_CORRUPTED, during: .table)
             }
-            opened[name] = Table(handle: table)
+            for name in missing {
+                if readOnly, optional.contains(name) {
+                    opened[name] = .missing
+                    continue
+                }
+                guard let table = unsafe try openTable(name, in: transaction, readOnly ? 0 : UInt32(MDB_CREATE)) else {
+                    throw LMDBError(code: MDB_CORRUPTED, during: .table)
+                }
+                opened[name] = table
+            }
+        } catch {
+            unsafe mdb_txn_abort(transaction)
+            throw error
         }
         // Committed even when read-only: a table opened in an aborted transaction is invalid afterwards.
         try check(unsafe mdb_txn_commit(transaction), .commit)
         return opened
+    }
+
+    /// Nil when there is none of that name.
+    private static func openTable(
+        _ name: String, in transaction: OpaquePointer?, _ flags: UInt32
+    ) throws(LMDBError) -> Table? {
+        var table: MDB_dbi = 0
+        let code = unsafe mdb_dbi_open(transaction, name, flags, &table)
+        if code == MDB_NOTFOUND { return nil }
+        try check(code, .table)
+        // Keys in another order than by their bytes were never written.
+        var kind: UInt32 = 0
+        try check(unsafe mdb_dbi_flags(transaction, table, &kind), .table)
+        guard kind == 0 else { throw LMDBError(code: MDB_CORRUPTED, during: .table) }
+        return Table(handle: table)
+    }
+
+    private static func tableCount(_ transaction: OpaquePointer?) throws(LMDBError) -> Int {
+        var (main, found) = (MDB_dbi(), MDB_stat())
+        try check(unsafe mdb_dbi_open(transaction, nil, 0, &main), .table)
+        try check(unsafe mdb_stat(transaction, main, &found), .table)
+        return found.ms_entries
     }
 
     var tableNames: [String] { tables.keys.sorted() }

@@ -71,6 +71,20 @@ public enum Inspection: Hashable, Sendable {
         self = .sound
     }
 
+    /// Whether nothing was ever committed to the environment in `directory`: whoever was making it died. LMDB makes it anew.
+    public static func isUnbegun(_ directory: String) -> Bool {
+        let descriptor = unsafe open(directory + "/data.mdb", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var found = stat()
+        guard unsafe fstat(descriptor, &found) == 0 else { return false }
+        if found.st_size == 0 { return true }
+        guard let bytes = readFully(descriptor, 0, 2 * pageSize) else { return false }
+        let span = unsafe bytes.span.bytes
+        let pages = [0, pageSize].compactMap { MetaPage(span.extracting($0..<$0 + pageSize)) }
+        return pages.map(\.transaction) == [0, 0]
+    }
+
     static let pageSize = 4096
 }
 

@@ -8,7 +8,11 @@ public struct PageFinding: Hashable, Sendable, CustomStringConvertible {
     public let page: UInt64
     public let reason: String
 
-    public var offset: Int { Int(clamping: page) * Inspection.pageSize }
+    /// Where it lies; the largest number there is for a page that no file can have.
+    public var offset: Int {
+        let place = Int(clamping: page).multipliedReportingOverflow(by: Inspection.pageSize)
+        return place.overflow ? .max : place.partialValue
+    }
 
     public var description: String {
         "page \(page)\(table.map { " of \($0)" } ?? ""): \(reason)"

@@ -82,7 +82,13 @@ public final class OpenProjections: Sendable {
 
     func storedPosition() throws -> Position? {
         try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
-            guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else { return nil }
+            guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else {
+                // A changed key: what follows from the beginning would be counted twice.
+                guard try transaction.count(meta) == 0 else {
+                    throw ProjectionsUnusable(reason: "their position is lost")
+                }
+                return nil
+            }
             // The first version had no checksums.
             if bytes.byteCount == 48 { throw ProjectionsUnusable(reason: "they are of version 1") }
             return try Position(RowKind.meta.payload(Key(0 as UInt64), bytes))

@@ -11,7 +11,7 @@ extension OpenProjections {
     ) throws -> StatePointer? {
         try environment.read { (transaction: borrowing ReadTransaction) -> StatePointer? in
             try transaction.cursor(states) { (cursor: inout Cursor) -> StatePointer? in
-                guard try cursor.seekBefore(Key(account, item, position.next)),
+                guard try cursor.seekBefore(Key(account, item, position.next), verifying: .states),
                     let id = stateKey(cursor.key, account, item)
                 else { return nil }
                 let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
@@ -31,8 +31,9 @@ extension OpenProjections {
             try environment.read { (transaction: borrowing ReadTransaction) in
                 try transaction.cursor(states) { (cursor: inout Cursor) in
                     var rows = 0
-                    var found = try cursor.seek(start)
+                    var found = try cursor.seek(start, verifying: .states)
                     while found {
+                        let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
                         guard let (item, id) = itemAndTransaction(cursor.key, account) else { break }
                         if rows >= OpenProjections.snapshotRows {
                             from = Key(account, item, id)
@@ -43,7 +44,6 @@ extension OpenProjections {
                             current = nil
                         }
                         if id <= position {
-                            let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
                             current = ItemPointer(
                                 item, StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted))
                         }
@@ -67,8 +67,10 @@ extension OpenProjections {
             try environment.read { (transaction: borrowing ReadTransaction) in
                 try transaction.cursor(live) { (cursor: inout Cursor) in
                     var rows = 0
-                    var found = try cursor.seek(Key(live: account, kind, folder: folder, number: start))
+                    var found = try cursor.seek(
+                        Key(live: account, kind, folder: folder, number: start), verifying: .live)
                     while found {
+                        try cursor.verify(.live)
                         var key = ByteReader(cursor.key)
                         guard try key.integer(UInt32.self) == account.rawValue,
                             try key.integer(UInt8.self) == kind.rawValue, try key.integer(UInt32.self) == folder
@@ -97,13 +99,13 @@ extension OpenProjections {
     ) throws {
         try environment.read { (transaction: borrowing ReadTransaction) in
             try transaction.cursor(deleted) { (cursor: inout Cursor) in
-                var found = try cursor.seek(Key(account, range.lowerBound))
+                var found = try cursor.seek(Key(account, range.lowerBound), verifying: .deleted)
                 while found {
+                    try cursor.verify(.deleted)
                     var key = ByteReader(cursor.key)
                     guard try key.integer(UInt32.self) == account.rawValue else { return }
                     let id = TransactionID(rawValue: try key.integer())
                     guard id <= range.upperBound else { return }
-                    _ = try RowKind.deleted.payload(cursor.key, cursor.value)
                     let kind: UInt8 = try key.integer()
                     if let kind = ItemKind(rawValue: kind) { try body(ItemID(kind, try key.integer()), id) }
                     found = try cursor.next()
@@ -117,9 +119,10 @@ extension OpenProjections {
         try environment.read { (transaction: borrowing ReadTransaction) -> [StatePointer] in
             try transaction.cursor(states) { (cursor: inout Cursor) -> [StatePointer] in
                 var pointers: [StatePointer] = []
-                var found = try cursor.seek(Key(account, item))
-                while found, let id = stateKey(cursor.key, account, item) {
+                var found = try cursor.seek(Key(account, item), verifying: .states)
+                while found {
                     let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
+                    guard let id = stateKey(cursor.key, account, item) else { break }
                     pointers.append(StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted))
                     found = try cursor.next()
                 }
@@ -134,10 +137,11 @@ extension OpenProjections {
         try environment.read { (transaction: borrowing ReadTransaction) -> [UInt8] in
             try transaction.cursor(histories) { (cursor: inout Cursor) -> [UInt8] in
                 var rows: [[UInt8]] = []
-                var found = try cursor.seek(Key(account, item))
-                while found, stateKey(cursor.key, account, item) != nil {
-                    rows.append(
-                        try RowKind.histories.payload(cursor.key, cursor.value).withUnsafeBytes { Array($0) })
+                var found = try cursor.seek(Key(account, item), verifying: .histories)
+                while found {
+                    let row = try RowKind.histories.payload(cursor.key, cursor.value).withUnsafeBytes { Array($0) }
+                    guard stateKey(cursor.key, account, item) != nil else { break }
+                    rows.append(row)
                     found = try cursor.next()
                 }
                 return HistoryJSON.array(rows)
@@ -187,7 +191,12 @@ extension OpenProjections {
 
     public func statistics(_ account: AccountNumber) throws -> AccountStatistics {
         try environment.read { (transaction: borrowing ReadTransaction) -> AccountStatistics in
-            guard let bytes = try transaction.value(accounts, Key(account)) else { return AccountStatistics() }
+            guard let bytes = try transaction.value(accounts, Key(account)) else {
+                _ = try transaction.cursor(accounts) { (cursor: inout Cursor) in
+                    try cursor.seek(Key(account), verifying: .accounts)
+                }
+                return AccountStatistics()
+            }
             return try AccountStatistics(RowKind.accounts.payload(Key(account), bytes))
         }
     }
@@ -200,8 +209,9 @@ extension OpenProjections {
             (transaction: borrowing ReadTransaction) -> [(transaction: TransactionID, kind: Note.Kind)] in
             try transaction.cursor(notes) { (cursor: inout Cursor) in
                 var found: [(transaction: TransactionID, kind: Note.Kind)] = []
-                var more = try cursor.seek(Key(account, first))
+                var more = try cursor.seek(Key(account, first), verifying: .notes)
                 while more {
+                    try cursor.verify(.notes)
                     var key = ByteReader(cursor.key)
                     guard try key.integer(UInt32.self) == account.rawValue else { break }
                     let id = TransactionID(rawValue: try key.integer())

@@ -71,6 +71,7 @@ public enum VaultRepair {
                     file: "projections/data.mdb",
                     detail: "set aside and made anew from the journal: they were not what it gives"))
         }
+        try VaultCheckpoints(vault).repair(quarantine, report)
     }
 }
 

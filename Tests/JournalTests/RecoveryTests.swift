@@ -107,6 +107,22 @@ struct RecoveryTests {
         }
     }
 
+    @Test("A segment that was only begun is settled once, and the next opening has nothing to do")
+    func begunSegmentIsSettled() throws {
+        for keep in [150, 72, 10, 0] {
+            let directory = try crashed(["c: long enough to begin another segment"], segmentBytes: 340)
+            let begun = directory.segmentFile(3)
+            let whole = try #require(Tree.read(begun), "the third record begins a segment")
+            Tree.write(begun, Array(whole[..<min(keep, whole.count)]))
+            #expect(try directory.open().standing() == .behind)
+            try directory.open().settle()
+            #expect(try directory.open().standing() == .level, "\(keep) bytes kept")
+            #expect(try findings(directory.open()).isEmpty)
+            try directory.append(["d", "e"])
+            #expect(try directory.names() == ["a", "b", "d", "e"])
+        }
+    }
+
     @Test("An LMDB that is segments behind is brought up from the mirror")
     func farBehind() throws {
         let more = (0..<40).map { "record number \($0)" }

@@ -46,6 +46,13 @@ public struct MaildirFixture: Sendable {
         Tree.write(file(folder, "cur", name), bytes, modified: modified)
     }
 
+    /// As mail is delivered while somebody may be watching: it is whole when it is seen.
+    public func deliverWhole(_ folder: String, _ name: String, _ text: String) {
+        let beside = directory(folder).appending("tmp").appending("delivered")
+        Tree.write(beside, Array(text.utf8), modified: 1_700_000_000)
+        Tree.rename(beside, to: file(folder, "cur", name))
+    }
+
     /// Renames a file of `cur`: other flags, another folder.
     public func move(_ folder: String, _ name: String, to other: String? = nil, _ newName: String? = nil) {
         Tree.rename(file(folder, "cur", name), to: file(other ?? folder, "cur", newName ?? name))

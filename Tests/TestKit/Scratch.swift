@@ -24,12 +24,36 @@ public final class Scratch: Sendable {
 /// Files and directories by their bytes, for tests: whatever fails ends the test's process.
 public enum Tree {
     /// Removes `path` and all below it, whatever its permissions.
-    public static func remove(_ path: FilePath) {
-        if isDirectory(path) {
-            chmod(path, 0o700)
-            for name in names(path) { remove(child(path, name)) }
+    public static func remove(_ path: FilePath) { remove(Array(path.string.utf8CString)) }
+
+    // Paths as C has them: a test that puts a tree back a thousand times would spend its time on `FilePath`.
+    private static func remove(_ path: [CChar]) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        Glibc.chmod(path, 0o700)
+        for name in names(path) { remove(child(path, name)) }
+        rmdir(path)
+    }
+
+    private static func child(_ directory: [CChar], _ name: [CChar]) -> [CChar] {
+        var path = directory
+        path.reserveCapacity(directory.count + name.count)
+        path[path.count - 1] = CChar(bitPattern: UInt8(ascii: "/"))
+        path.append(contentsOf: name)
+        return path
+    }
+
+    /// With their zero bytes, in no order.
+    private static func names(_ path: [CChar]) -> [[CChar]] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [[CChar]] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                Array(bytes.assumingMemoryBound(to: CChar.self)[...strnlen(bytes.baseAddress!, 255)])
+            }
+            if name != [46, 0] && name != [46, 46, 0] { names.append(name) }
         }
-        _ = path.withPlatformString { Glibc.remove($0) }
+        return names
     }
 
     /// A real directory, not a link to one.
@@ -96,7 +120,7 @@ public enum Tree {
 
     public static func exists(_ path: FilePath) -> Bool {
         var found = stat()
-        return path.withPlatformString { lstat($0, &found) } == 0
+        return lstat(path.string, &found) == 0
     }
 
     public static func rename(_ path: FilePath, to other: FilePath) {
@@ -147,9 +171,67 @@ public enum Tree {
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
-    /// A copy of a directory with all in it.
-    public static func copy(_ path: FilePath, to other: FilePath) {
-        guard run("/bin/cp", ["-a", "--", path.string, other.string]) == 0 else { fatalError("cp \(path) \(other)") }
+    /// A copy of a directory with all in it: files, links, permissions, times. What lies below a directory of the name `linking` is the
+    /// same files under another name: for files that nobody changes in place.
+    public static func copy(_ path: FilePath, to other: FilePath, linking: String? = nil) {
+        let suffix = linking.map { Array("/\($0)".utf8CString) } ?? []
+        copy(Array(path.string.utf8CString), to: Array(other.string.utf8CString), suffix, isLinking: false)
+    }
+
+    private static func copy(_ path: [CChar], to other: [CChar], _ linking: [CChar], isLinking: Bool) {
+        if isLinking, link(path, other) == 0 { return }
+        var found = stat()
+        guard lstat(path, &found) == 0 else { fail("copy", path) }
+        switch found.st_mode & S_IFMT {
+        case S_IFDIR:
+            guard mkdir(other, 0o700) == 0 || errno == EEXIST else { fail("copy", other) }
+            let isLinking = isLinking || !linking.isEmpty && path.suffix(linking.count).elementsEqual(linking)
+            for name in names(path) { copy(child(path, name), to: child(other, name), linking, isLinking: isLinking) }
+            Glibc.chmod(other, found.st_mode & 0o7777)
+        case S_IFLNK:
+            var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+            guard readlink(path, &target, target.count - 1) > 0, symlink(target, other) == 0 else { fail("copy", path) }
+        case S_IFREG: copyFile(path, to: other, found)
+        default: break
+        }
+    }
+
+    private static func fail(_ what: String, _ path: [CChar]) -> Never {
+        fatalError(
+            "\(what) \(String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)): errno \(errno)")
+    }
+
+    /// Holes stay holes.
+    private static func copyFile(_ path: [CChar], to other: [CChar], _ found: stat) {
+        let from = open(path, O_RDONLY | O_CLOEXEC)
+        let to = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, found.st_mode & 0o7777)
+        guard from >= 0, to >= 0 else { fail("copy", path) }
+        defer {
+            close(from)
+            close(to)
+        }
+        // Glibc's module does not have these two.
+        let (seekData, seekHole): (Int32, Int32) = (3, 4)
+        let size = Int(found.st_size)
+        var buffer = [UInt8](repeating: 0, count: min(size, 1 << 18))
+        var place = 0
+        while place < size {
+            let data = Int(lseek(from, off_t(place), seekData))
+            guard data >= place else { break }
+            place = data
+            let hole = Int(lseek(from, off_t(place), seekHole))
+            let end = hole > place ? min(hole, size) : size
+            while place < end {
+                let count = pread(from, &buffer, min(buffer.count, end - place), off_t(place))
+                guard count > 0, pwrite(to, buffer, count, off_t(place)) == count else { fail("copy", other) }
+                place += count
+            }
+        }
+        guard ftruncate(to, off_t(size)) == 0 else { fail("copy", other) }
+        var times = (found.st_atim, found.st_mtim)
+        _ = withUnsafePointer(to: &times) {
+            $0.withMemoryRebound(to: timespec.self, capacity: 2) { futimens(to, $0) }
+        }
     }
 
     /// Runs a program to its end and returns its exit status, 128 and the signal when a signal ended it.

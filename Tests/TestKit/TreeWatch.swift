@@ -24,14 +24,15 @@ public final class TreeWatch {
         for name in Tree.names(path) where Tree.isDirectory(Tree.child(path, name)) { add(Tree.child(path, name)) }
     }
 
-    /// Waits until `count` things have happened, or for at most that long, or until the other end of `ended` is closed.
+    /// Waits until `count` things have happened, or for at most that long, or until the other end of `ended` is closed or says something.
     /// Returns how many have.
     @discardableResult
     public func wait(for count: Int, orEndOf ended: Int32, milliseconds: Int32 = 30_000) -> Int {
         var seen = 0
         while seen < count {
             var waiting = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: ended, events: 0, revents: 0),
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: ended, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&waiting, 2, milliseconds)
             if ready < 0, errno == EINTR { continue }

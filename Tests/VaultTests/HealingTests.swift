@@ -123,6 +123,56 @@ struct HealingTests {
         #expect(found.isEmpty)
     }
 
+    @Test("A header index whose maker died before its first commit is no damage, and is made when it is wanted")
+    func unbegunHeaders() throws {
+        let mail = try MailVault(3)
+        let headers = mail.path.appending("headers")
+        Tree.remove(headers)
+        Tree.makeDirectory(headers)
+        Tree.write(headers.appending("data.mdb"), [])
+        #expect(try VaultInspection.run(mail.path).isEmpty)
+        let vault = try OpenVault(mail.path, clock: TestClock().wall)
+        #expect(try vault.headerIndex() != nil)
+        #expect(try VaultInspection.run(mail.path).isEmpty)
+    }
+
+    @Test("A flipped bit in a key, the newest checkpoint, or the subtrees is found, named, and put right")
+    func checkpoints() throws {
+        let mail = try MailVault()
+        var generator = SeededGenerator.announced()
+        do {
+            let vault = try OpenVault(mail.path, clock: TestClock(step: 1_000).wall)
+            for _ in 0..<250 {
+                try vault.commit([
+                    JournalEntry(account: AccountNumber(rawValue: 1), origin: .scan, changes: [])
+                ])
+            }
+            _ = try VaultCheckpoints(vault).sign(using: &generator)
+            #expect(try VaultCheckpoints(vault).check(isWhole: true).isEmpty)
+        }
+        for name in ["key", "key.pub", "newest", "subtrees"] {
+            let file = mail.path.appending("checkpoints/\(name)")
+            let whole = try #require(Tree.read(file))
+            for _ in 0..<12 {
+                let (byte, bit) = (generator.number(0..<whole.count), generator.number(0..<8))
+                Tree.flip(file, byte: byte, bit: bit)
+                let found = try VaultCheckpoints(OpenVault(mail.path, clock: TestClock().wall)).check(isWhole: true)
+                #expect(found.map(\.file).contains("checkpoints/\(name)"), "\(name) byte \(byte) bit \(bit): \(found)")
+                let notes = try mail.repair()
+                #expect(notes.allSatisfy { !$0.isLoss } && !notes.isEmpty, "\(name) byte \(byte) bit \(bit): \(notes)")
+                let after = try VaultCheckpoints(OpenVault(mail.path, clock: TestClock().wall)).check(isWhole: true)
+                #expect(after.isEmpty, "\(name) byte \(byte) bit \(bit): \(after)")
+                if name != "subtrees" { #expect(Tree.read(file) == whole) }
+                Tree.write(file, whole)
+            }
+        }
+        // Both halves of what is known of the key are gone: it is said, and the vault goes on.
+        Tree.write(mail.path.appending("checkpoints/newest"), Array("nonsense\n".utf8))
+        let notes = try mail.repair()
+        #expect(notes.contains { $0.isLoss && $0.file == "checkpoints/newest" })
+        #expect(try mail.repair().isEmpty)
+    }
+
     @Test("A frame that cannot be healed costs the messages in it and no other; the pack is kept")
     func lostFrame() throws {
         let mail = try MailVault()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FuzzTargets
 import Glibc
 import SystemPackage
 import TestKit
@@ -11,7 +12,8 @@ struct TortureCommand: ParsableCommand {
         commandName: "torture",
         abstract: "Kills, starves and damages Yestermail, and looks whether it keeps its promises.",
         subcommands: [
-            Calls.self, Kills.self, Bits.self, Files.self, Disk.self, Power.self, Points.self, Day.self, Work.self,
+            Calls.self, Kills.self, Bits.self, Sweep.self, Files.self, Disk.self, Power.self, Points.self,
+            ReadOnly.self, Planted.self, Simulate.self, FuzzCommand.self, Day.self, Work.self,
         ])
 
     /// What all harnesses are told.
@@ -29,7 +31,9 @@ struct TortureCommand: ParsableCommand {
         }
     }
 
-    static func end(_ reports: Report...) throws {
+    static func end(_ reports: Report...) throws { try end(reports) }
+
+    static func end(_ reports: [Report]) throws {
         for report in reports { print(report.summary) }
         if reports.contains(where: { !$0.findings.isEmpty }) { throw ExitCode(5) }
     }
@@ -68,6 +72,22 @@ struct TortureCommand: ParsableCommand {
         func run() throws {
             try TortureCommand.end(
                 Damage.run(options.tools, .bits, count: count, seed: options.seed, file: file))
+        }
+    }
+
+    struct Sweep: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "all-bits",
+            abstract: "Flips every single bit of a small vault, or some, without a process for each.")
+        @OptionGroup var options: Options
+        @Option(help: "How many; default: every one.") var count: Int?
+        @Option(help: "Of every Nth bit that a check sees: answers and repair.") var sample: Int = 500
+        @Option(help: "Only files whose path contains this.") var file: String = ""
+
+        func run() throws {
+            try TortureCommand.end(
+                BitSweep.run(
+                    options.tools, count: count, sample: max(1, sample), seed: options.seed, file: file))
         }
     }
 
@@ -112,6 +132,57 @@ struct TortureCommand: ParsableCommand {
         @Option(help: "How many points.") var count: Int = 200
 
         func run() throws { try TortureCommand.end(TimePoints.run(options.tools, count: count, seed: options.seed)) }
+    }
+
+    struct ReadOnly: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "read-only", abstract: "A vault on a file system that is mounted to be read only. Needs root.")
+        @OptionGroup var options: Options
+
+        func run() throws { try TortureCommand.end(ReadOnlyMount.run(options.tools, seed: options.seed)) }
+    }
+
+    struct Planted: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Plants bugs as system calls that lie: every one must be caught.")
+        @OptionGroup var options: Options
+        @Option(help: "How many of them; default: all.") var count: Int?
+
+        func run() throws { try TortureCommand.end(PlantedBugs.run(options.tools, count: count, seed: options.seed)) }
+    }
+
+    struct Simulate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Days of a mailbox and its vault in one process, each run from one seed.")
+        @OptionGroup var options: Options
+        @Option(help: "How many runs: with this seed and those that follow it.") var count: Int = 500
+
+        func run() throws { try TortureCommand.end(Simulation.run(options.tools, count: count, seed: options.seed)) }
+    }
+
+    struct FuzzCommand: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "fuzz", abstract: "Gives a decoder changed input: \(FuzzTarget.allCases.map(\.rawValue)).")
+        @OptionGroup var options: Options
+        @Argument(help: "Which one; default: all, one after the other.") var target: String?
+        @Option(help: "How many cases.") var count: Int = 100_000
+        @Option(help: "Only write what it begins with into this directory.") var seeds: String?
+
+        func run() throws {
+            let targets = try target.map { name in
+                guard let target = FuzzTarget(rawValue: name) else { throw ValidationError("no decoder \(name)") }
+                return [target]
+            }
+            var reports: [Report] = []
+            for target in targets ?? FuzzTarget.allCases {
+                if let seeds {
+                    Fuzz.writeSeeds(options.tools, target, into: FilePath(seeds))
+                } else {
+                    reports.append(Fuzz.run(options.tools, target, cases: count, seed: options.seed))
+                }
+            }
+            try TortureCommand.end(reports)
+        }
     }
 
     struct Day: ParsableCommand {

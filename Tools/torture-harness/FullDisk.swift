@@ -56,3 +56,44 @@ public enum FullDisk {
         return report
     }
 }
+
+/// The vault's file system is mounted to be read only: questions are answered as before, what writes is refused with a word on why.
+public enum ReadOnlyMount {
+    public static func run(_ tools: World.Tools, seed: UInt64, isLoud: Bool = true) -> Report {
+        let report = Report("read-only mount", tools, seed: seed, isLoud: isLoud)
+        let world = World(tools, "read-only")
+        Tree.makeDirectory(world.vault)
+        guard Tree.run("/bin/mount", ["-t", "tmpfs", "-o", "size=64m", "none", world.vault.string]) == 0 else {
+            report.end("the mount", ["a tmpfs cannot be mounted: needs root"])
+            return report
+        }
+        defer { Tree.run("/bin/umount", ["-l", world.vault.string]) }
+        for number in 0..<10 { world.mail.deliver("", "\(number).x:2,S", "Subject: \(number)\n\nbody\n") }
+        world.program.run("init")
+        world.program.run("account", "add", "anna@example.org", "--source", "maildir:\(world.source)")
+        world.program.run("scan")
+        let questions = [
+            ["ls", "anna", "--json"], ["log", "dump"], ["show", "anna", "m3", "--json"], ["cat", "anna", "m3"],
+        ]
+        let before = questions.map { world.program.run($0) }
+        Tree.run("/bin/mount", ["-o", "remount,ro", world.vault.string])
+        for (question, right) in zip(questions, before) {
+            let now = world.program.run(question)
+            report.end(question[0], now.status == 0 && now.output == right.output ? [] : [now.brief])
+        }
+        let out = world.place.appending("out")
+        let restore = world.program.run("restore", "account", "anna", "--to", "maildir:\(out)")
+        report.count("restore ends with \(restore.status)")
+        let check = world.program.run("check", "--read-data", "--json")
+        report.end("check", [0, 12, 13].contains(check.status) ? [] : [check.brief])
+        report.count("check ends with \(check.status)")
+        for verb in ["scan", "rebuild", "checkpoint"] {
+            let answer = world.program.run(verb)
+            report.end(
+                verb, [12, 13].contains(answer.status) && answer.error.contains("yestermail:") ? [] : [answer.brief])
+        }
+        Tree.run("/bin/mount", ["-o", "remount,rw", world.vault.string])
+        report.end("writable again", world.holds(world.journal() ?? [], maySetAside: true))
+        return report
+    }
+}

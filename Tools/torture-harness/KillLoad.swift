@@ -53,7 +53,7 @@ public enum KillLoad {
                     let text =
                         "Subject: \(last)\n\n"
                         + String(repeating: "line \(last)\n", count: generator.element([3, 40, 900]))
-                    world.mail.deliver(folder, name, text)
+                    world.mail.deliverWhole(folder, name, text)
                     files.append((folder, name))
                 case 5, 6:
                     let index = generator.number(0..<files.count)
@@ -89,7 +89,7 @@ public enum KillLoad {
             if verb == "seal" || verb == "watch", generator.chance(60) {
                 child.says(generator.number(1..<30), within: 300)
             }
-            let longest = generator.element([8_000, 25_000, 60_000, 150_000])
+            let longest = generator.element([3_000, 9_000, 25_000, 60_000])
             report.count(child.kill(after: generator.number(500..<longest)) ? "killed at work" : "ended before")
             let answer = child.end(within: 60_000)
             // What it said it had written is there, and what was there before is still the same.

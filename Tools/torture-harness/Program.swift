@@ -8,9 +8,13 @@ public struct Program: Sendable {
     public let vault: FilePath
     /// Where its outputs go; only one process at a time.
     let scratch: FilePath
+    /// What begins its runs; without it each of them is loaded anew.
+    private let server: ProgramServer?
 
-    public init(_ executable: String, vault: FilePath, scratch: FilePath) {
+    /// `library`: the one of Tools/torture-shim; without it every run is loaded anew, which takes most of the time of a short one.
+    public init(_ executable: String, vault: FilePath, scratch: FilePath, library: String = "") {
         (self.executable, self.vault, self.scratch) = (executable, vault, scratch)
+        server = library.isEmpty ? nil : ProgramServer(executable, library: library)
     }
 
     public struct Answer: Sendable {
@@ -25,8 +29,8 @@ public struct Program: Sendable {
         var brief: String { "\(status) \(text.prefix(600)) \(error.prefix(600))" }
     }
 
-    /// How long a run may take; what has not ended by then is ended, and its status is 137.
-    private static let patience: Int32 = 120_000
+    /// How long a run may take, on a machine that others use too; what has not ended by then is ended, and its status is 137.
+    private static let patience: Int32 = 1_800_000
 
     @discardableResult
     public func run(_ arguments: [String], environment: [String: String] = [:]) -> Answer {
@@ -40,6 +44,9 @@ public struct Program: Sendable {
     /// Starts it with its output in files.
     public func start(_ arguments: [String], environment: [String: String] = [:]) -> Child {
         let (out, err) = (scratch.appending("stdout"), scratch.appending("stderr"))
+        let all = ["YESTERMAIL_VAULT": vault.string, "TZ": "UTC", "PATH": "/usr/bin:/bin", "HOME": scratch.string]
+            .merging(environment) { $1 }
+        if let server { return server.start(arguments, all, output: out, error: err) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -52,8 +59,6 @@ public struct Program: Sendable {
             fatalError("no socket: errno \(errno)")
         }
         posix_spawn_file_actions_adddup2(&actions, ends[1], 100)
-        let all = ["YESTERMAIL_VAULT": vault.string, "TZ": "UTC", "PATH": "/usr/bin:/bin", "HOME": scratch.string]
-            .merging(environment) { $1 }
         var argv: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = all.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in argv + envp { free(text) } }
@@ -61,7 +66,7 @@ public struct Program: Sendable {
         let code = posix_spawn(&child, executable, &actions, nil, &argv, &envp)
         close(ends[1])
         guard code == 0 else { fatalError("\(executable) cannot be started: errno \(code)") }
-        return Child(process: child, output: out, error: err, ended: ends[0])
+        return Child(process: child, output: out, error: err, ended: ends[0], server: nil)
     }
 
     /// A process of the program that has not been waited for.
@@ -69,7 +74,9 @@ public struct Program: Sendable {
         let process: pid_t
         let output: FilePath
         let error: FilePath
+        /// Says when it has ended: is closed by then, or the server's word can be read there.
         let ended: Int32
+        let server: ProgramServer?
 
         /// Waits until it has said something `lines` times, or has ended, or said nothing for that long.
         public func says(_ lines: Int, within milliseconds: Int32) {
@@ -81,7 +88,7 @@ public struct Program: Sendable {
         /// Waits that long for its end, then kills it; true when it was killed.
         @discardableResult
         public func kill(after microseconds: Int) -> Bool {
-            var waiting = pollfd(fd: ended, events: 0, revents: 0)
+            var waiting = pollfd(fd: ended, events: Int16(POLLIN), revents: 0)
             var isEnded = poll(&waiting, 1, Int32(microseconds / 1_000)) > 0
             if !isEnded {
                 usleep(UInt32(microseconds % 1_000))
@@ -92,12 +99,16 @@ public struct Program: Sendable {
         }
 
         public func end(within milliseconds: Int32) -> Answer {
-            var waiting = pollfd(fd: ended, events: 0, revents: 0)
+            var waiting = pollfd(fd: ended, events: Int16(POLLIN), revents: 0)
             while poll(&waiting, 1, milliseconds) < 0, errno == EINTR {}
             if waiting.revents == 0 { _ = Glibc.kill(process, SIGKILL) }
             var status: Int32 = 0
-            while waitpid(process, &status, 0) < 0, errno == EINTR {}
-            close(ended)
+            if let server {
+                status = server.status()
+            } else {
+                while waitpid(process, &status, 0) < 0, errno == EINTR {}
+                close(ended)
+            }
             return Answer(
                 status: status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F,
                 output: Tree.read(output) ?? [], error: String(decoding: Tree.read(error) ?? [], as: UTF8.self))

@@ -27,15 +27,20 @@ public final class Report {
     /// Enough was found.
     var isFull: Bool { findings.count >= mostFindings }
 
-    func count(_ name: String) { counts[name, default: 0] += 1 }
+    func count(_ name: String, _ number: Int = 1) { counts[name, default: 0] += number }
 
-    /// One case ended, with what was found.
-    func end(_ place: String, _ found: [String]) {
-        cases += 1
+    /// More was found at a case that is counted already.
+    func add(_ place: String, _ found: [String]) {
         for text in found {
             findings.append("\(place): \(text)")
             if isLoud { say("FINDING \(name) seed \(seed), \(place): \(text)") }
         }
+    }
+
+    /// One case ended, with what was found.
+    func end(_ place: String, _ found: [String]) {
+        cases += 1
+        add(place, found)
         if isLoud, Report.now() - told > 30 {
             told = Report.now()
             say("  \(cases) cases, \(findings.count) findings, \(Int(Double(cases) / (told - begin))) a second")

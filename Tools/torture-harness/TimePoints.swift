@@ -45,7 +45,8 @@ public enum TimePoints {
             report.end("the mailbox's life", ["its journal has \(head) transactions"])
             return report
         }
-        let again = Program(tools.program, vault: world.place.appending("second"), scratch: world.scratch)
+        let again = Program(
+            tools.program, vault: world.place.appending("second"), scratch: world.scratch, library: tools.shim)
         let out = world.place.appending("out2")
         for number in 1...max(1, count) {
             let point = number % 2 == 0 ? generator.element(ends) : generator.number(3..<head + 1)

@@ -26,8 +26,8 @@ public final class World {
         Tree.makeDirectory(place)
         mail = MaildirFixture(place.appending("Mail"))
         let vault = isApart ? scratch.appending("disk/vault") : place.appending("vault")
-        program = Program(tools.program, vault: vault, scratch: scratch)
-        worker = Program(tools.worker, vault: vault, scratch: scratch)
+        program = Program(tools.program, vault: vault, scratch: scratch, library: tools.shim)
+        worker = Program(tools.worker, vault: vault, scratch: scratch, library: tools.shim)
         shim = Shim(library: tools.shim, roots: [place], state: scratch.appending("shim"))
     }
 
@@ -51,12 +51,12 @@ public final class World {
     func keep(_ name: String) {
         setAside = Tree.names(vault.appending("quarantine"))
         Tree.remove(scratch.appending(name))
-        Tree.copy(place, to: scratch.appending(name))
+        Tree.copy(place, to: scratch.appending(name), linking: "cur")
     }
 
     func putBack(_ name: String) {
         Tree.remove(place)
-        Tree.copy(scratch.appending(name), to: place)
+        Tree.copy(scratch.appending(name), to: place, linking: "cur")
     }
 
     /// The journal, one line a transaction; nil when it cannot be read.

@@ -6,6 +6,8 @@
 //   SHIM_AT     N: the call that is struck; 0 or nothing: none, they are only counted
 //   SHIM_DO     kill (SIGKILL before the call), short (half of a write is done), or the number of an errno
 //   SHIM_ON     1: every call from the Nth on
+//   SHIM_LIE    CALL:PART:HOW, a bug that is planted: every CALL on a path that contains PART is said to be done, and is not (skip), is done for half of
+//               the bytes (half), or with a bit flipped (flip)
 //   SHIM_LOG    a file that gets a line for every call: number, call, path
 //
 // What is written through a shared map is not seen: LMDB is used without MDB_WRITEMAP, its lock file is no data.
@@ -30,9 +32,13 @@
 static _Atomic uint64_t *state;
 static uint64_t own[2], at;
 static const char *roots;
+static char lie_call[32], lie_part[256];
+static int lie;
+enum { DONE, FAILED, SHORT, SKIPPED, HALVED, FLIPPED };
 static int strike_error, is_kill, is_short, is_on, log_descriptor = -1;
 
-__attribute__((constructor)) static void begin(void) {
+// With the run's variables: at the start of the program, and of each run of a server (`server.c`).
+__attribute__((constructor)) void shim_begin(void) {
     const char *path = getenv("SHIM_STATE"), *what = getenv("SHIM_DO"), *number = getenv("SHIM_AT"), *on = getenv("SHIM_ON");
     roots = getenv("SHIM_ROOTS");
     state = (_Atomic uint64_t *)own;
@@ -49,6 +55,10 @@ __attribute__((constructor)) static void begin(void) {
     is_kill = what && !strcmp(what, "kill");
     is_short = what && !strcmp(what, "short");
     strike_error = what && !is_kill && !is_short ? atoi(what) : 0;
+    const char *planted = getenv("SHIM_LIE");
+    char how[16] = "";
+    lie = planted && sscanf(planted, "%31[^:]:%255[^:]:%15s", lie_call, lie_part, how) == 3;
+    if (lie) lie = !strcmp(how, "skip") ? SKIPPED : !strcmp(how, "half") ? HALVED : FLIPPED;
     const char *log = getenv("SHIM_LOG");
     if (log) log_descriptor = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -82,7 +92,7 @@ static void resolve(int directory, const char *name, char *path) {
     strncat(path, name, PATH_MAX - 1 - strlen(path));
 }
 
-// 0: let it be done; 1: it fails, errno is set; 2: a short write.
+// DONE: let it be done; FAILED: errno is set.
 static int strike(const char *call, const char *path, int is_write) {
     if (!is_below(path)) return 0;
     uint64_t number = atomic_fetch_add(&state[0], 1) + 1;
@@ -90,6 +100,10 @@ static int strike(const char *call, const char *path, int is_write) {
         char line[PATH_MAX + 64];
         int length = snprintf(line, sizeof line, "%llu %s %s\n", (unsigned long long)number, call, path);
         syscall(SYS_write, log_descriptor, line, length);
+    }
+    if (lie && !strcmp(call, lie_call) && strstr(path, lie_part)) {
+        atomic_fetch_add(&state[1], 1);
+        return lie;
     }
     if (!at || (is_on ? number < at : number != at)) return 0;
     if (is_short && !is_write) return 0;
@@ -101,6 +115,7 @@ static int strike(const char *call, const char *path, int is_write) {
 }
 
 static int strike_descriptor(const char *call, int descriptor, int is_write) {
+    if (!roots) return 0;
     char path[PATH_MAX];
     int saved = errno;
     if (!is_path_of(descriptor, path)) { errno = saved; return 0; }
@@ -109,13 +124,14 @@ static int strike_descriptor(const char *call, int descriptor, int is_write) {
 }
 
 static int strike_path(const char *call, int directory, const char *name) {
+    if (!roots) return 0;
     char path[PATH_MAX];
     resolve(directory, name, path);
     return strike(call, path, 0);
 }
 
 static int open_at(int directory, const char *name, int flags, mode_t mode) {
-    if (flags & (O_CREAT | O_TRUNC) && strike_path("open", directory, name)) return -1;
+    if (flags & (O_CREAT | O_TRUNC) && strike_path("open", directory, name) == FAILED) return -1;
     return (int)syscall(SYS_openat, directory, name, flags, mode);
 }
 
@@ -129,32 +145,52 @@ int creat64(const char *name, mode_t mode) { return open_at(AT_FDCWD, name, O_CR
 
 static size_t half(size_t count) { return count > 1 ? count / 2 : count; }
 
+// What is written in the place of what should be: `how` is one of the above, FAILED excepted.
+static ssize_t put(int how, int descriptor, const struct iovec *parts, int count, off_t offset) {
+    size_t size = 0;
+    for (int index = 0; index < count; index++) size += parts[index].iov_len;
+    if (how == SKIPPED) {
+        if (offset < 0) syscall(SYS_lseek, descriptor, (off_t)size, SEEK_CUR);
+        return (ssize_t)size;
+    }
+    char *bytes = malloc(size ? size : 1), *end = bytes;
+    for (int index = 0; index < count; index++) {
+        memcpy(end, parts[index].iov_base, parts[index].iov_len);
+        end += parts[index].iov_len;
+    }
+    size_t written = how == FLIPPED ? size : half(size);
+    if (how == FLIPPED && size) bytes[size / 2] ^= 4;
+    ssize_t done = offset < 0 ? syscall(SYS_write, descriptor, bytes, written) : syscall(SYS_pwrite64, descriptor, bytes, written, offset);
+    if (how == HALVED && done >= 0) {
+        if (offset < 0) syscall(SYS_lseek, descriptor, (off_t)(size - written), SEEK_CUR);
+        done = (ssize_t)size;
+    }
+    free(bytes);
+    return done;
+}
+
 ssize_t write(int descriptor, const void *bytes, size_t count) {
-    int struck = strike_descriptor("write", descriptor, 1);
-    if (struck == 1) return -1;
-    return syscall(SYS_write, descriptor, bytes, struck ? half(count) : count);
+    int how = strike_descriptor("write", descriptor, 1);
+    struct iovec part = {(void *)bytes, count};
+    return how == FAILED ? -1 : how ? put(how, descriptor, &part, 1, -1) : syscall(SYS_write, descriptor, bytes, count);
 }
 ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
-    int struck = strike_descriptor("pwrite", descriptor, 1);
-    if (struck == 1) return -1;
-    return syscall(SYS_pwrite64, descriptor, bytes, struck ? half(count) : count, offset);
+    int how = strike_descriptor("pwrite", descriptor, 1);
+    struct iovec part = {(void *)bytes, count};
+    return how == FAILED ? -1 : how ? put(how, descriptor, &part, 1, offset) : syscall(SYS_pwrite64, descriptor, bytes, count, offset);
 }
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) { return pwrite(descriptor, bytes, count, offset); }
 ssize_t writev(int descriptor, const struct iovec *parts, int count) {
-    int struck = strike_descriptor("writev", descriptor, 1);
-    if (struck == 1) return -1;
-    if (struck && count) return syscall(SYS_write, descriptor, parts[0].iov_base, half(parts[0].iov_len));
-    return syscall(SYS_writev, descriptor, parts, count);
+    int how = strike_descriptor("writev", descriptor, 1);
+    return how == FAILED ? -1 : how ? put(how, descriptor, parts, count, -1) : syscall(SYS_writev, descriptor, parts, count);
 }
 ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
-    int struck = strike_descriptor("pwritev", descriptor, 1);
-    if (struck == 1) return -1;
-    if (struck && count) return syscall(SYS_pwrite64, descriptor, parts[0].iov_base, half(parts[0].iov_len), offset);
-    return syscall(SYS_pwritev, descriptor, parts, count, offset, 0);
+    int how = strike_descriptor("pwritev", descriptor, 1);
+    return how == FAILED ? -1 : how ? put(how, descriptor, parts, count, offset) : syscall(SYS_pwritev, descriptor, parts, count, offset, 0);
 }
 ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off_t offset) { return pwritev(descriptor, parts, count, offset); }
 
-#define ON_DESCRIPTOR(call, number, parameters, ...) int call parameters { if (strike_descriptor(#call, descriptor, 0)) return -1; return (int)syscall(number, __VA_ARGS__); }
+#define ON_DESCRIPTOR(call, number, parameters, ...) int call parameters { int how = strike_descriptor(#call, descriptor, 0); return how == FAILED ? -1 : how ? 0 : (int)syscall(number, __VA_ARGS__); }
 ON_DESCRIPTOR(fsync, SYS_fsync, (int descriptor), descriptor)
 ON_DESCRIPTOR(fdatasync, SYS_fdatasync, (int descriptor), descriptor)
 ON_DESCRIPTOR(syncfs, SYS_syncfs, (int descriptor), descriptor)
@@ -166,34 +202,40 @@ ON_DESCRIPTOR(fchmod, SYS_fchmod, (int descriptor, mode_t mode), descriptor, mod
 ON_DESCRIPTOR(futimens, SYS_utimensat, (int descriptor, const struct timespec times[2]), descriptor, (char *)0, times, 0)
 
 int posix_fallocate(int descriptor, off_t offset, off_t size) {
-    if (strike_descriptor("posix_fallocate", descriptor, 0)) return errno;
+    int how = strike_descriptor("posix_fallocate", descriptor, 0);
+    if (how) return how == FAILED ? errno : 0;
     return syscall(SYS_fallocate, descriptor, 0, offset, size) ? errno : 0;
 }
 
 int renameat2(int from, const char *name, int to, const char *other, unsigned flags) {
-    if (strike_path("rename", to, other)) return -1;
+    int how = strike_path("rename", to, other);
+    if (how) return how == FAILED ? -1 : 0;
     return (int)syscall(SYS_renameat2, from, name, to, other, flags);
 }
 int renameat(int from, const char *name, int to, const char *other) { return renameat2(from, name, to, other, 0); }
 int rename(const char *name, const char *other) { return renameat2(AT_FDCWD, name, AT_FDCWD, other, 0); }
 int linkat(int from, const char *name, int to, const char *other, int flags) {
-    if (strike_path("link", to, other)) return -1;
+    int how = strike_path("link", to, other);
+    if (how) return how == FAILED ? -1 : 0;
     return (int)syscall(SYS_linkat, from, name, to, other, flags);
 }
 int link(const char *name, const char *other) { return linkat(AT_FDCWD, name, AT_FDCWD, other, 0); }
 int unlinkat(int directory, const char *name, int flags) {
-    if (strike_path("unlink", directory, name)) return -1;
+    int how = strike_path("unlink", directory, name);
+    if (how) return how == FAILED ? -1 : 0;
     return (int)syscall(SYS_unlinkat, directory, name, flags);
 }
 int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }
 int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
 int remove(const char *name) { int code = unlinkat(AT_FDCWD, name, 0); return code && errno == EISDIR ? rmdir(name) : code; }
 int mkdirat(int directory, const char *name, mode_t mode) {
-    if (strike_path("mkdir", directory, name)) return -1;
+    int how = strike_path("mkdir", directory, name);
+    if (how) return how == FAILED ? -1 : 0;
     return (int)syscall(SYS_mkdirat, directory, name, mode);
 }
 int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 int utimensat(int directory, const char *name, const struct timespec times[2], int flags) {
-    if (strike_path("utimensat", directory, name)) return -1;
+    int how = strike_path("utimensat", directory, name);
+    if (how) return how == FAILED ? -1 : 0;
     return (int)syscall(SYS_utimensat, directory, name, times, flags);
 }

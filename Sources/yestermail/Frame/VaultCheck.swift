@@ -91,6 +91,9 @@ final class VaultCheck {
         try collect()
         try checkBlobs(extent, seed)
         try checkProjections(isWhole: extent != nil)
+        for found in try VaultCheckpoints(vault).check(isWhole: extent != nil && !isJournalDamaged) {
+            findings.append(CheckFinding(part: .vault, file: found.file, problem: found.problem))
+        }
         let known = try vault.knownLosses()
         knownLosses = findings.filter { $0.loss.map(known.contains) ?? false }
         findings.removeAll { $0.loss.map(known.contains) ?? false }
@@ -231,9 +234,11 @@ final class VaultCheck {
                 account: named.flatMap { accounts[$0.account] }, item: named?.item, problem: problem, loss: loss))
     }
 
+    private var isJournalDamaged: Bool { findings.contains { $0.part == .journal && $0.loss == nil } }
+
     private func checkProjections(isWhole: Bool) throws {
         // From a damaged journal nothing can be made that they could be held against.
-        guard !findings.contains(where: { $0.part == .journal && $0.loss == nil }) else { return }
+        guard !isJournalDamaged else { return }
         // Their pages and the checksums of their rows are sound; they were compared when they were as they are.
         if !isWhole, let known = before.projections, known.transaction.rawValue == transactions { return }
         let line = ProgressLine("check projections", unit: "transactions", options: context.options)
