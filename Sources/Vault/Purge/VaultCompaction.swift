@@ -39,6 +39,9 @@ public enum VaultCompaction {
         }
         try Directory.removeFlat(new)
         for name in ["projections", "headers"] { try Directory.removeFlat(directory.appending(name)) }
+        // Empty ones are filled by whoever opens them next.
+        try Directory.create(directory.appending("projections"))
+        try Directory.sync(directory)
         return true
     }
 }
