@@ -68,12 +68,16 @@ public struct VaultExport {
 
     /// What of a transaction is about the accounts that are wanted.
     private func wanted(_ entry: JournalEntry) -> JournalEntry? {
-        if entry.account != .directory { return accounts.contains(entry.account) ? entry : nil }
         var entry = entry
+        guard entry.account == .directory else {
+            return accounts.contains(entry.account) && !(entry.changes.isEmpty && entry.note == nil) ? entry : nil
+        }
+        // What is noted there is about this vault as a whole, by its own transaction IDs: purges, rules, others' holds.
+        entry.note = nil
         entry.changes.removeAll { change in
             change.item.kind == .account && !accounts.contains(AccountNumber(rawValue: change.item.number))
         }
-        return entry.changes.isEmpty && entry.note == nil ? nil : entry
+        return entry.changes.isEmpty ? nil : entry
     }
 
     private mutating func copyBlobs(of entries: [JournalEntry], to made: OpenVault) throws {
