@@ -109,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "yestermail-bench",
             dependencies: [
-                "BenchmarkLoops", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections", "Synthesis",
+                "BenchmarkLoops", "Blobs", "CZstd", "Events", "Files", "Journal", "LMDB", "Model", "Projections",
+                "Synthesis",
                 "Transparency", "Vault",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -124,7 +125,10 @@ let package = Package(
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "TestKit",
-            dependencies: ["Events", "Files", "Connectors", "Journal", "Synthesis", "Threads", "Vault"],
+            dependencies: [
+                "Blobs", "Events", "Files", "Connectors", "Journal", "Projections", "Synthesis", "Threads", "Vault",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Tests/TestKit", swiftSettings: [.unsafeFlags(["-O"])]),
         .target(
             name: "Model",

@@ -190,6 +190,70 @@ struct Appender: ~Copyable {
         unsynced.rows += rows
     }
 
+    /// Ends the pack if it is the one that is written to: it is about to be swept.
+    mutating func seal(pack number: UInt32) throws {
+        guard let pack = open, pack.row.number == number else { return }
+        if !pack.directory.isEmpty { try seal() }
+    }
+
+    /// Writes a frame of entries that lie in an older pack, and points the index at it. Who calls has begun to append and goes on to
+    /// sync; nobody else writes meanwhile.
+    mutating func append(
+        _ moved: FrameMover.Moved, _ bytes: RawSpan, from old: UInt32, to store: BlobStore
+    ) throws {
+        let frame = moved.frame
+        try makeRoom(for: frame.length)
+        guard var pack = open, pack.row.number != old, var source = try source(old, store) else {
+            throw BlobError.suspect(path: path)
+        }
+        markDirty()
+        let offset = pack.row.end
+        do { try pack.file.write(bytes, at: Int(offset)) } catch {
+            // As after any append that failed: what was written of it counts for nothing.
+            try? pack.file.truncate(to: Int(offset))
+            throw error
+        }
+        let places = try store.index.locations(frame.entries.map(\.digest), frame.kind)
+        var rows: [PendingRow] = []
+        for (number, entry) in frame.entries.enumerated() {
+            let from = moved.sources[number]
+            // Condemned or stored anew since it was looked at: then the index does not lead here.
+            guard let place = places[number], place.pack == old, Int(place.offset) == from.offset,
+                Int(place.entry) == from.entry
+            else { continue }
+            let location = BlobLocation(
+                pack: pack.row.number, offset: offset, entry: UInt16(number), size: entry.size)
+            rows.append(PendingRow(kind: frame.kind, digest: entry.digest, location: location))
+            if frame.kind == .messages {
+                pack.row.messages += 1
+                pack.row.messageBytes += entry.size
+                source.messages -= 1
+                source.messageBytes -= entry.size
+            } else {
+                pack.row.parts += 1
+                pack.row.partBytes += entry.size
+                source.parts -= 1
+                source.partBytes -= entry.size
+            }
+        }
+        pack.row.frames += 1
+        pack.row.end = offset + UInt32(frame.length)
+        pack.directory.append((offset, frame.headerChecksum))
+        pack.isDirty = true
+        open = pack
+        unsynced.packs.removeAll { $0.number == old }
+        unsynced.packs.append(source)
+        store.pending.withLock { pending in
+            for row in rows { pending.insert(row) }
+        }
+        unsynced.rows += rows
+    }
+
+    /// The row of the pack that frames come from, as it will be.
+    private func source(_ number: UInt32, _ store: BlobStore) throws -> PackRow? {
+        try unsynced.packs.first { $0.number == number } ?? store.index.pack(number)
+    }
+
     private mutating func makeRoom(for length: Int) throws {
         if let pack = open {
             if pack.directory.isEmpty || Int(pack.row.end) + length <= packBytes { return }

@@ -5,14 +5,24 @@ internal import LMDB
 struct BlobIndex: Sendable {
     let environment: Environment
     let messages, parts, packs, meta: Table
+    /// What nothing refers to any more, until it is swept.
+    let condemnedMessages, condemnedParts: Table
+
+    static let tables = ["messages", "parts", "packs", "meta", "condemned", "condemnedParts"]
+    /// Those that an index has not before it was first opened for writing by a program that knows them.
+    static let newTables = ["condemned", "condemnedParts"]
 
     /// Opens or creates the index in `path`; `vault` (16 bytes) must be the one it was created for.
     init(path: String, vault: [UInt8], options: Environment.Options) throws {
-        environment = try Environment(path: path, tables: ["messages", "parts", "packs", "meta"], options: options)
+        var options = options
+        options.optionalTables = BlobIndex.newTables
+        environment = try Environment(path: path, tables: BlobIndex.tables, options: options)
         messages = environment.table("messages")
         parts = environment.table("parts")
         packs = environment.table("packs")
         meta = environment.table("meta")
+        condemnedMessages = environment.table("condemned")
+        condemnedParts = environment.table("condemnedParts")
         try claim(path: path, vault: vault, readOnly: options.readOnly)
     }
 
@@ -42,6 +52,12 @@ struct BlobIndex: Sendable {
     }
 
     func table(_ kind: FrameKind) -> Table { kind == .parts ? parts : messages }
+
+    func condemned(_ kind: FrameKind) -> Table { kind == .parts ? condemnedParts : condemnedMessages }
+
+    func condemnedLocations(_ digests: [Digest], _ kind: FrameKind) throws -> [BlobLocation?] {
+        try locations(digests, in: condemned(kind))
+    }
 
     /// The row of a pack.
     func pack(_ number: UInt32) throws -> PackRow? {
@@ -84,20 +100,27 @@ struct BlobIndex: Sendable {
         }
     }
 
+    /// Where a blob can be read; also one that is condemned.
     func location(_ digest: Digest, _ kind: FrameKind) throws -> BlobLocation? {
-        let table = table(kind)
+        let (table, condemned) = (table(kind), condemned(kind))
         return try environment.read { transaction in
-            guard let value = try transaction.value(table, digest.key) else { return nil }
-            guard let location = BlobLocation(value: value) else {
-                throw BlobError.damaged(digest, pack: 0, offset: 0, reason: "its row in the index cannot be read")
+            for table in [table, condemned] {
+                guard let value = try transaction.value(table, digest.key) else { continue }
+                guard let location = BlobLocation(value: value) else {
+                    throw BlobError.damaged(digest, pack: 0, offset: 0, reason: "its row in the index cannot be read")
+                }
+                return location
             }
-            return location
+            return nil
         }
     }
 
     /// Locations of many, in one snapshot.
     func locations(_ digests: [Digest], _ kind: FrameKind) throws -> [BlobLocation?] {
-        let table = table(kind)
+        try locations(digests, in: table(kind))
+    }
+
+    private func locations(_ digests: [Digest], in table: Table) throws -> [BlobLocation?] {
         return try environment.read { transaction in
             var found: [BlobLocation?] = []
             found.reserveCapacity(digests.count)

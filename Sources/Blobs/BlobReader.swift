@@ -119,9 +119,21 @@ public final class BlobReader {
         return file
     }
 
-    /// The frame and the entry of a blob, decoded far enough.
+    /// The frame and the entry of a blob, decoded far enough. When it was moved since its place was looked up, where it is now.
     private func entry(
         _ digest: Digest, _ kind: FrameKind, at location: BlobLocation
+    ) throws -> (CachedFrame, FrameEntry) {
+        do { return try entry(digest, kind, there: location) } catch let error as BlobError {
+            guard case .damaged = error, let now = try store.location(of: digest, kind), now != location else {
+                throw error
+            }
+            files.removeAll { $0.pack == now.pack }
+            return try entry(digest, kind, there: now)
+        }
+    }
+
+    private func entry(
+        _ digest: Digest, _ kind: FrameKind, there location: BlobLocation
     ) throws -> (CachedFrame, FrameEntry) {
         let frame: CachedFrame
         var isNew = false

@@ -65,11 +65,15 @@ extension BlobStore {
         }
         let index = index
         let rows = try index.environment.read { transaction in
-            (try transaction.count(index.messages), try transaction.count(index.parts))
+            (
+                try transaction.count(index.messages) + transaction.count(index.condemnedMessages),
+                try transaction.count(index.parts) + transaction.count(index.condemnedParts)
+            )
         }
         if rows.0 != pointed.messages || rows.1 != pointed.parts {
-            for kind in [FrameKind.messages, .parts] {
-                for finding in try strayRows(kind) {
+            let tables = [FrameKind.messages, .parts].flatMap { [($0, index.table($0)), ($0, index.condemned($0))] }
+            for (kind, table) in tables where table.exists {
+                for finding in try strayRows(kind, table) {
                     report(finding)
                     summary.findings += 1
                 }
@@ -79,8 +83,7 @@ extension BlobStore {
     }
 
     /// Rows of the index that do not point at their blob.
-    private func strayRows(_ kind: FrameKind) throws -> [BlobFinding] {
-        let table = index.table(kind)
+    private func strayRows(_ kind: FrameKind, _ table: Table) throws -> [BlobFinding] {
         let loader = FrameLoader()
         var files: [UInt32: OpenFile] = [:]
         var last: (pack: UInt32, offset: UInt32, header: FrameHeader, entries: [FrameEntry])?
@@ -165,6 +168,9 @@ struct CheckPlan: Sendable {
         if size < Int(row.end) {
             walked.findings.append(finding(.pack, size, "the pack ends here and not at \(row.end)"))
         }
+        // A pack that was emptied, and whose old file a sweep that was killed has left.
+        let isEmptied = row.isSealed && row.frames == 0 && Int(row.end) == PackFormat.emptyLength
+        if isEmptied, try file.size() > Int(row.end) { return }
         if row.isSealed, try file.size() > Int(row.end) {
             walked.findings.append(finding(.pack, Int(row.end), "bytes stand behind the pack's end"))
         }
@@ -277,14 +283,15 @@ final class FrameChecker {
             return add(.frame, "the frame's table is damaged", [])
         }
         sum.blobs += entries.count
-        let places = try store.index.locations(entries.map(\.digest), header.kind)
+        let digests = entries.map(\.digest)
+        let places = try store.index.locations(digests, header.kind)
+        let condemned = try store.index.condemnedLocations(digests, header.kind)
         var strangers: [Digest] = []
         for (number, entry) in entries.enumerated() {
-            guard let place = places[number] else {
-                strangers.append(entry.digest)
-                continue
-            }
-            if place.pack == row.number, Int(place.offset) == offset, Int(place.entry) == number {
+            let found = [places[number], condemned[number]].compactMap { $0 }
+            if found.isEmpty { strangers.append(entry.digest) }
+            for place in found
+            where place.pack == row.number && Int(place.offset) == offset && Int(place.entry) == number {
                 if header.kind == .parts { sum.pointedParts += 1 } else { sum.pointedMessages += 1 }
             }
         }

@@ -19,7 +19,9 @@ extension BlobStore {
         defer { lock.unlock() }
         let index = index
         try index.environment.write { transaction in
-            for table in [index.messages, index.parts, index.packs] { try transaction.clear(table) }
+            for table in [index.messages, index.parts, index.packs, index.condemnedMessages, index.condemnedParts] {
+                try transaction.clear(table)
+            }
             let value = ByteBuffer()
             var number: UInt32 = 1
             while OpenFile.exists(path + "/" + PackFormat.fileName(number)) {

@@ -18,11 +18,12 @@ extension BlobStore {
 
     /// All that is wrong with the pages and rows of the index as it lies in the file. Reads by `pread` only.
     public static func verifyIndex(_ path: String) -> [BlobFinding] {
-        PageWalk.verify(path + "/index", tables: ["messages", "parts", "packs", "meta"], row: BlobIndex.fault).map {
-            BlobFinding(
-                kind: .index, pack: "index/data.mdb", offset: UInt64(clamping: $0.offset), reason: $0.description,
-                digests: [])
-        }
+        PageWalk.verify(path + "/index", tables: BlobIndex.tables, optional: BlobIndex.newTables, row: BlobIndex.fault)
+            .map {
+                BlobFinding(
+                    kind: .index, pack: "index/data.mdb", offset: UInt64(clamping: $0.offset), reason: $0.description,
+                    digests: [])
+            }
     }
 
     /// Whether there are packs the index has never heard of: it is empty, or has fallen back to an older state.

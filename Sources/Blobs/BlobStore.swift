@@ -70,7 +70,7 @@ internal import Synchronization
     // MARK: Looking up
 
     /// Whether a message of that name is stored (after ``sync()``: durably).
-    public func contains(_ digest: Digest) throws -> Bool { try location(of: digest) != nil }
+    public func contains(_ digest: Digest) throws -> Bool { try known([digest], .messages) == [true] }
 
     /// Where the message lies, or nil.
     public func location(of digest: Digest) throws -> BlobLocation? { try location(of: digest, .messages) }
@@ -79,7 +79,9 @@ internal import Synchronization
     public func locations(of digests: [Digest]) throws -> [BlobLocation?] {
         let waiting = pending.withLock { pending in digests.map { pending.messages[$0] } }
         let found = try index.locations(digests, .messages)
-        return zip(waiting, found).map { $0 ?? $1 }
+        // Where some are not found, they may be condemned: still there to be read.
+        let condemned = found.contains(where: { $0 == nil }) ? try index.condemnedLocations(digests, .messages) : found
+        return digests.indices.map { waiting[$0] ?? found[$0] ?? condemned[$0] }
     }
 
     func location(of digest: Digest, _ kind: FrameKind) throws -> BlobLocation? {

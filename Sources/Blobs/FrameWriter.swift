@@ -8,7 +8,6 @@ final class FrameWriter {
     private var frames: [EncodedFrame] = []
     private var text = Group()
     private var parts = Group()
-    private let table = ByteBuffer()
     private let decoded = ByteBuffer()
     private let recipe = ByteBuffer()
     /// Where the present frame of text shall end, so that frames are of one size instead of full ones and a rest.
@@ -158,11 +157,21 @@ final class FrameWriter {
     private func write(
         _ kind: FrameKind, _ entries: [FrameEntry], _ payload: RawSpan, level: Int32
     ) throws(BlobError) {
-        let output = output
-        let table = table
-        let decoded = decoded
         let start = output.count
-        table.removeAll()
+        let checksum = try FrameWriter.write(kind, entries, payload, level: level, zstd, decoded, into: output)
+        frames.append(
+            EncodedFrame(
+                kind: kind, offset: start, length: output.count - start, headerChecksum: checksum,
+                entries: entries.map { EncodedEntry(digest: $0.digest, size: $0.size) }))
+    }
+
+    /// Appends a frame to `output`, decodes it and compares (in `decoded`); returns the checksum of its header.
+    static func write(
+        _ kind: FrameKind, _ entries: [FrameEntry], _ payload: RawSpan, level: Int32, _ zstd: Zstd,
+        _ decoded: ByteBuffer, into output: ByteBuffer
+    ) throws(BlobError) -> UInt32 {
+        let table = ByteBuffer(capacity: entries.count * FrameEntry.length)
+        let start = output.count
         for entry in entries { entry.append(to: table) }
         output.append(zeros: FrameHeader.length)
         output.append(table.bytes)
@@ -194,10 +203,6 @@ final class FrameWriter {
             kind: kind, isCompressed: isCompressed, entryCount: entries.count, rawLength: payload.byteCount,
             storedLength: output.count - body, tableChecksum: PackFormat.checksum(table.bytes),
             payloadChecksum: PackFormat.checksum(output.bytes(body, output.count - body)))
-        let checksum = header.write(into: output, at: start)
-        frames.append(
-            EncodedFrame(
-                kind: kind, offset: start, length: output.count - start, headerChecksum: checksum,
-                entries: entries.map { EncodedEntry(digest: $0.digest, size: $0.size) }))
+        return header.write(into: output, at: start)
     }
 }

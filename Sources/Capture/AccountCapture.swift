@@ -15,6 +15,9 @@ public final class AccountCapture {
     public let account: Account
     let source: any Source
     private let lock: CaptureLock
+    /// A folder that lost more than this share of its messages at once, in per cent, is listed as a whole before that is believed.
+    public var confirmedLossPercent = AccountCapture.usualLossPercent
+    public static let usualLossPercent = 20
     /// What the pass before held back: by folder and name, in the source's words.
     fileprivate var held: Set<[UInt8]> = []
 
@@ -89,8 +92,7 @@ private final class Pass {
     private static let transactionChanges = 10_000
     /// How often a listing is repeated to tell what was moved while it was made from what is gone.
     private static let confirmations = 3
-    /// A folder that lost more than this share of its messages at once is listed as a whole before that is believed.
-    private static let doubtfulShare = 5
+    /// Fewer lost messages are believed without a second listing.
     private static let doubtfulMessages = 10
 
     init(
@@ -189,7 +191,7 @@ private final class Pass {
     private func doubt(_ comparisons: [MessageComparison]) {
         for comparison in comparisons
         where comparison.vanished.count >= Pass.doubtfulMessages
-            && comparison.vanished.count * Pass.doubtfulShare > comparison.known
+            && comparison.vanished.count * 100 > comparison.known * capture.confirmedLossPercent
         {
             doubted.insert(comparison.folder)
         }
@@ -377,6 +379,9 @@ private final class Pass {
     private func store(
         _ comparisons: [MessageComparison], _ folders: FolderComparison, lookAgain: () throws -> [MessageComparison]
     ) throws {
+        // Until all that was found in the store is recorded, no purge takes it away.
+        let blobs = try vault.useBlobs()
+        defer { withExtendedLifetime(blobs) {} }
         var matcher = VanishedMatcher(
             comparisons.flatMap(\.vanished) + (try messages(of: folders.deleted)),
             byName: capture.source.hasUniqueNames)

@@ -42,6 +42,9 @@ public struct ArchiveImport {
     ) throws -> Report {
         var report = Report()
         let projections = try vault.projections()
+        // Until all that was found in the store is recorded, no purge takes it away.
+        let blobs = try vault.useBlobs()
+        defer { withExtendedLifetime(blobs) {} }
         var nextFolder = try projections.highestNumber(account.number, .folder) + 1
         var nextMessage = try projections.highestNumber(account.number, .message) + 1
         var known = try importFolders(projections)

@@ -49,7 +49,8 @@ extension OpenVault {
                 // Never ended: the process died. Its heartbeat says until when it lived.
                 return try Directory.modificationTime(heartbeatPath(account)) ?? journal.withRecord(id) { $0.time }
             case .scanInterrupted, .gap, .operationBegan, .operationStep, .operationEnded, .vaultCreated, .unreadable,
-                .lost, .sourceCheckpoint, .missed:
+                .lost, .sourceCheckpoint, .missed, .purgeBegan, .purgeStep, .purgeEnded, .retention, .holdPlaced,
+                .holdLifted:
                 continue
             }
         }

@@ -28,6 +28,7 @@ public struct RealtimeScanner<S: WatchableSource> {
     ) throws {
         (self.vault, self.options) = (vault, options)
         captures = try accounts.map { (try AccountCapture(vault, $0.account, $0.source), $0.source) }
+        for (capture, _) in captures { capture.confirmedLossPercent = options.lossPercent }
     }
 
     /// Watches until `isStopped` says so (it is asked whenever the watch wakes). `waker` is given what wakes it.
@@ -155,6 +156,8 @@ public struct RealtimeOptions: Sendable {
     public var longestCoalescingMilliseconds = 60
     /// A full pass at least this often: what no hint told of is found.
     public var sweepMilliseconds = 600_000
+    /// ``AccountCapture/confirmedLossPercent``
+    public var lossPercent = AccountCapture.usualLossPercent
     /// After a failure; after each further one twice as long, up to a minute.
     public var retryMilliseconds = 1_000
 

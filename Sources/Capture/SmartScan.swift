@@ -12,16 +12,23 @@ public struct SmartScan {
     private let account: Account
     private let source: any Source
     private let deep: Bool
+    private let lossPercent: Int
 
-    /// A scan of `account`, which lives in `source`. With `deep`, every message is read again and compared.
-    public init(_ vault: OpenVault, _ account: Account, _ source: any Source, deep: Bool = false) {
+    /// A scan of `account`, which lives in `source`. With `deep`, every message is read again and compared. What `lossPercent` is:
+    /// ``AccountCapture/confirmedLossPercent``.
+    public init(
+        _ vault: OpenVault, _ account: Account, _ source: any Source, deep: Bool = false,
+        lossPercent: Int = AccountCapture.usualLossPercent
+    ) {
         (self.vault, self.account, self.source, self.deep) = (vault, account, source, deep)
+        self.lossPercent = lossPercent
     }
 
     /// Runs the scan. Throws when another process captures the account, or when the scan could not be finished: then what
     /// was recorded stays, and a note says that it was interrupted.
     public func run(progress: @escaping (PassProgress) -> Void = { _ in }) throws -> PassReport {
         let capture = try AccountCapture(vault, account, source)
+        capture.confirmedLossPercent = lossPercent
         let began = vault.clock.now()
         let gap = try vault.coverageEnd(of: account.number).map { note(.gap, from: $0, to: began) }
         let report: PassReport

@@ -104,6 +104,14 @@ public struct Note: Hashable, Sendable {
         case sourceCheckpoint = 12
         /// Messages were seen, and gone before they could be read.
         case missed = 13
+        /// A purge has decided: what its steps name is gone as of them.
+        case purgeBegan = 20
+        case purgeStep = 21
+        case purgeEnded = 22
+        /// How long what was deleted is kept.
+        case retention = 23
+        case holdPlaced = 24
+        case holdLifted = 25
 
         public var name: StaticString {
             switch self {
@@ -120,6 +128,12 @@ public struct Note: Hashable, Sendable {
             case .lost: "lost"
             case .sourceCheckpoint: "source_checkpoint"
             case .missed: "missed"
+            case .purgeBegan: "purge_began"
+            case .purgeStep: "purge_step"
+            case .purgeEnded: "purge_ended"
+            case .retention: "retention"
+            case .holdPlaced: "hold_placed"
+            case .holdLifted: "hold_lifted"
             }
         }
     }

@@ -19,13 +19,19 @@ extension JournalEntry {
 
 extension Change {
     func encode(into writer: inout ByteWriter) {
+        Change.encode(item, kinds, into: &writer) { state.encode(into: &$0) }
+    }
+
+    fileprivate static func encode(
+        _ item: ItemID, _ kinds: ChangeKinds, into writer: inout ByteWriter, _ state: (inout ByteWriter) -> Void
+    ) {
         writer.integer(item.kind.rawValue)
         writer.varint(item.number)
         writer.varint(kinds.rawValue)
         // Two bytes are kept for the length, which is written when it is known; a longer state moves up.
         let mark = writer.count
         writer.integer(UInt16(0))
-        state.encode(into: &writer)
+        state(&writer)
         let length = writer.count - mark - 2
         if length < 1 << 14 {
             writer.replace(at: mark, with: UInt16(length & 0x7F | 0x80) << 8 | UInt16(length >> 7))
@@ -102,6 +108,37 @@ public struct ChangeReader: ~Escapable {
     public func note() throws(DecodingFailure) -> Note? {
         guard noteBytes.byteCount > 0 else { return nil }
         return try Note(decoding: noteBytes)
+    }
+}
+
+extension ChangeReader {
+    /// Whether there is a note.
+    public var hasNote: Bool { noteBytes.byteCount > 0 }
+
+    /// Writes a body that has of this one, which nothing has been read of yet, the changes that `keeps` is true for and, with
+    /// `keepsNote`, the note. Returns how many changes it has.
+    @_lifetime(self: copy self)
+    public mutating func rewrite(
+        into writer: inout ByteWriter, keepsNote: Bool, keeps: (ItemID) -> Bool
+    ) throws(DecodingFailure) -> Int {
+        let note = keepsNote && hasNote
+        writer.integer((note ? BodyBits.note : 0) | (clockBehind == 0 ? 0 : BodyBits.clockBehind))
+        if clockBehind != 0 { writer.varint(clockBehind) }
+        if note {
+            writer.varint(noteBytes.byteCount)
+            writer.raw(noteBytes)
+        }
+        var kept = ByteWriter(capacity: 256)
+        var count = 0
+        while try next() {
+            guard keeps(item) else { continue }
+            count += 1
+            let state = state
+            Change.encode(item, kinds, into: &kept) { $0.raw(state) }
+        }
+        writer.varint(count)
+        writer.raw(kept.span)
+        return count
     }
 }
 

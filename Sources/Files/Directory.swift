@@ -101,3 +101,36 @@ extension Directory {
         guard code == 0 else { throw FileError.last("link", path) }
     }
 }
+
+extension Directory {
+    /// Which file a path leads to, whatever its name.
+    public struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    /// Nil when there is none.
+    public static func identity(_ path: FilePath) throws(FileError) -> Identity? {
+        var found = stat()
+        guard path.withPlatformString({ stat($0, &found) }) == 0 else {
+            if errno == ENOENT { return nil }
+            throw FileError.last("stat", path)
+        }
+        return Identity(device: UInt64(found.st_dev), inode: UInt64(found.st_ino))
+    }
+
+    /// Bytes that a file takes on the disk.
+    public static func allocatedBytes(_ path: FilePath) throws(FileError) -> Int {
+        var found = stat()
+        guard path.withPlatformString({ stat($0, &found) }) == 0 else { throw FileError.last("stat", path) }
+        return Int(found.st_blocks) * 512
+    }
+}
+
+extension Directory {
+    /// Whether the path leads to a directory.
+    public static func isDirectory(_ path: FilePath) -> Bool {
+        var found = stat()
+        return path.withPlatformString { lstat($0, &found) } == 0 && found.st_mode & S_IFMT == S_IFDIR
+    }
+}

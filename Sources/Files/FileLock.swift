@@ -31,6 +31,14 @@ public final class LockFile: Sendable {
         }
     }
 
+    /// Waits for the lock, shared: others may have it so at the same time.
+    public func lockShared() throws(FileError) {
+        while flock(descriptor, LOCK_SH) != 0 {
+            if errno == EINTR { continue }
+            throw FileError.last("lock", path)
+        }
+    }
+
     /// Takes the lock unless another holds it.
     public func tryLock() throws(FileError) -> Bool {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {

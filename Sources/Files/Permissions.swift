@@ -11,17 +11,36 @@ extension Directory {
 
     /// Puts a file of these bytes there, durably and at once: whoever looks sees the old one or the whole new one.
     public static func replaceFile(_ path: FilePath, with bytes: RawSpan) throws(FileError) {
+        let file = try begin(replacing: path)
+        try file.write(bytes, at: 0)
+        try finish(file, replacing: path)
+    }
+
+    /// The same, of bytes that `body` hands out piece by piece.
+    public static func replaceFile(_ path: FilePath, _ body: ((RawSpan) throws -> Void) throws -> Void) throws {
+        let file = try begin(replacing: path)
+        var offset = 0
+        try body { bytes in
+            try file.write(bytes, at: offset)
+            offset += bytes.byteCount
+        }
+        try finish(file, replacing: path)
+    }
+
+    private static func begin(replacing path: FilePath) throws(FileError) -> File {
         guard let name = path.lastComponent?.string else {
             throw FileError(.isDirectory, "write", path)
         }
-        let parent = path.removingLastComponent()
-        let beside = parent.appending(".\(name).new")
+        let beside = path.removingLastComponent().appending(".\(name).new")
         // One that a crash has left.
         if exists(beside) { try removeFile(beside) }
-        let file = try File(beside, .create)
-        try file.write(bytes, at: 0)
+        return try File(beside, .create)
+    }
+
+    private static func finish(_ file: File, replacing path: FilePath) throws(FileError) {
+        let parent = path.removingLastComponent()
         try file.sync()
-        try rename(beside, to: path)
+        try rename(file.path, to: path)
         try sync(parent.isEmpty ? "." : parent)
     }
 }

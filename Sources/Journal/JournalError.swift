@@ -10,6 +10,8 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     case readOnly
     /// The segments belong to another vault.
     case foreignSegment(file: String)
+    /// Another process has made LMDB's copy anew since this one opened it.
+    case replaced
 
     public var description: String {
         switch self {
@@ -17,6 +19,7 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooLarge(let bytes): "a transaction of \(bytes) bytes is larger than the journal can hold"
         case .readOnly: "the vault was opened for reading only"
         case .foreignSegment(let file): "\(file) belongs to another vault"
+        case .replaced: "another process has compacted the journal; nothing was written: run the command again"
         }
     }
 }
@@ -50,6 +53,8 @@ public struct JournalFinding: Hashable, Sendable, CustomStringConvertible {
         case trailing
         /// The transaction was lost, and a record stands for it that says so.
         case lost
+        /// Something was taken out of the record, and no purge says so.
+        case unnamedPurge
     }
 
     public init(file: String, offset: Int? = nil, transaction: TransactionID? = nil, reason: Reason) {
@@ -69,6 +74,7 @@ public struct JournalFinding: Hashable, Sendable, CustomStringConvertible {
             case .unreadable(let why): why
             case .block: "a sealed block cannot be decoded"
             case .trailing: "bytes stand behind its end"
+            case .unnamedPurge: "something was taken out of it, and no purge in the journal says so"
             case .lost: "the transaction is lost; a record stands for it"
             }
         let position = offset.map { ", byte \($0)" } ?? ""

@@ -14,6 +14,8 @@ public struct JournalRepair {
     private let keepCopy: (FilePath) throws -> Void
     private let report: (RepairNote) -> Void
     private let segments: SegmentDirectory
+    /// What is never brought back, whatever an old copy of a record still has.
+    private var purged = PurgedItems()
 
     /// How far the segments are sound, or have been healed.
     private struct Position {
@@ -34,6 +36,11 @@ public struct JournalRepair {
     /// Heals the segments, then LMDB. True when anything had to be done.
     @discardableResult
     public func run() throws -> Bool {
+        var repair = self
+        return try repair.heal()
+    }
+
+    private mutating func heal() throws -> Bool {
         let lock = try LockFile(directory.appending("lock"))
         try lock.lock()
         defer { lock.unlock() }
@@ -46,6 +53,7 @@ public struct JournalRepair {
         let known = findings.isEmpty ? lmdbHead : nil
         var (position, changed) = (Position(), false)
         let entries = try segments.entries()
+        purged = JournalRepair.purgedItems(entries, directory)
         for (index, entry) in entries.enumerated() {
             let next = index + 1 < entries.count ? entries[index + 1] : nil
             if entry.first.rawValue > position.last + 1 {
@@ -179,13 +187,15 @@ public struct JournalRepair {
             let best = candidates.first { wanted.isEmpty || Self.leaf($0).map(wanted.contains) ?? false }
             // It was a record when it was taken from its file.
             if let best, let record = try? RecordView(best.span.bytes) {
+                // Of two copies of a record the one of which something was purged may be the worse one.
+                let redacted = Self.redacted(best, purged)
                 if best == own.records[id] {
                     if own.corrected.contains(id) { corrected += 1 }
                 } else {
                     fromOther += 1
                 }
                 at = Position(last: id, leaf: record.leafHash, time: record.time)
-                bytes.raw(best)
+                if let redacted { bytes.raw(redacted) } else { bytes.raw(best) }
                 continue
             }
             let name = TransactionID(rawValue: id)
@@ -221,6 +231,35 @@ public struct JournalRepair {
         position = at
     }
 
+    /// What purges have erased, as far as either copy says so.
+    private static func purgedItems(_ entries: [SegmentDirectory.Entry], _ directory: FilePath) -> PurgedItems {
+        var steps: [UInt64: PurgeStep] = [:]
+        func take(_ record: RecordView) {
+            // What cannot be decoded here is found by the repair itself.
+            if let step = try? RedactedRecord.step(record) { steps[record.id.rawValue] = step }
+        }
+        for entry in entries {
+            do {
+                var cursor = try SegmentCursor(entry)
+                while try cursor.next() { take(try cursor.record) }
+            } catch {
+                // Damaged: what of it is whole. A file that cannot be read is told of later.
+                var salvage = RecordSalvage()
+                try? salvage.read(entry)
+                for bytes in salvage.records.values {
+                    if let record = try? RecordView(bytes.span.bytes) { take(record) }
+                }
+            }
+        }
+        _ = PageWalk.verify(directory.appending("lmdb").string, tables: OpenJournal.tables) { table, _, value in
+            if table == "records", let record = try? RecordView(value) { take(record) }  // The repair looks again.
+            return nil
+        }
+        var purged = PurgedItems()
+        for (id, step) in steps.sorted(by: { $0.key < $1.key }) { purged.add(step, at: TransactionID(rawValue: id)) }
+        return purged
+    }
+
     private func isChained(_ salvage: RecordSalvage, _ id: UInt64, _ position: Position) -> Bool {
         guard let record = salvage.records[id] else { return false }
         if id == position.last + 1 { return Self.previousLeaf(record) == position.leaf }
@@ -245,6 +284,14 @@ public struct JournalRepair {
     private static func previousLeaf(_ record: [UInt8]) -> Digest { Digest(record.span.bytes.extracting(32..<64)) }
 
     // Bytes that are no record have no leaf hash.
+    /// The record without what has been purged; nil where it has nothing of that.
+    private static func redacted(_ record: [UInt8], _ purged: PurgedItems) -> [UInt8]? {
+        // It was a record, with a body that decodes, when it was taken.
+        do throws(DecodingFailure) {
+            return try RedactedRecord.make(try RecordView(record.span.bytes), without: purged)?.bytes
+        } catch { return nil }
+    }
+
     private static func leaf(_ record: [UInt8]) -> Digest? { (try? RecordView(record.span.bytes))?.leafHash }
 }
 

@@ -17,7 +17,9 @@ public final class OpenJournal: Sendable {
     let segments: SegmentDirectory
     private let clock: WallClock
     private let options: JournalOptions
-    private let commitLock: LockFile?
+    /// Which file LMDB's copy is.
+    private let identity: Directory.Identity?
+    let commitLock: LockFile?
     private let writer = Mutex<Writer>(Writer())
 
     private struct Writer {
@@ -63,6 +65,7 @@ public final class OpenJournal: Sendable {
         options.readOnly = readOnly
         options.withoutLock = readOnly && (withoutLock || !Directory.isWritable(lmdb))
         environment = try Environment(path: lmdb.string, tables: OpenJournal.tables, options: options)
+        identity = try Directory.identity(lmdb.appending("data.mdb"))
         records = environment.table("records")
         headTable = environment.table("head")
         commitLock = readOnly ? nil : try LockFile(directory.appending("lock"))
@@ -88,11 +91,22 @@ public final class OpenJournal: Sendable {
     /// `times`: of each, where they are copied from another journal; none may be before the newest record's.
     @discardableResult
     public func append(_ entries: [JournalEntry], at times: [Timestamp]? = nil) throws -> Range<UInt64> {
+        try append(at: times, deciding: { _ in entries })
+    }
+
+    /// As ``append(_:at:)``, but what is recorded is decided when nobody else can append any more: `entries` is given the head behind
+    /// which they will stand. It may read the journal, and must not append to it.
+    @discardableResult
+    public func append(
+        at times: [Timestamp]? = nil, deciding entries: (JournalHead) throws -> [JournalEntry]
+    ) throws -> Range<UInt64> {
         guard let commitLock else { throw JournalError.readOnly }
         return try writer.withLock { writer in
             try commitLock.lock()
             defer { commitLock.unlock() }
+            try refuseIfReplaced()
             var head = try settledHead(&writer)
+            let entries = try entries(head)
             let now = clock.now()
             let first = head.transaction.rawValue + 1
             guard !entries.isEmpty else { return first..<first }
@@ -163,7 +177,19 @@ public final class OpenJournal: Sendable {
 
     /// The head, with the open segment at hand and nothing unsettled behind its end. Under the lock.
     private func settledHead(_ writer: inout Writer) throws -> JournalHead {
-        var head = try head()
+        for _ in 0..<3 {
+            do { return try settledHead(&writer, try head()) } catch is StaleHead { writer.mustReconcile = true }
+        }
+        return try settledHead(&writer, try head())
+    }
+
+    /// The head that was read is not the newest.
+    private struct StaleHead: Error {}
+
+    private func settledHead(_ writer: inout Writer, _ found: JournalHead) throws -> JournalHead {
+        // What LMDB has; moves on with what is recovered into it.
+        var known = found
+        var head = found
         if head.segmentEnd == 0 {
             // An LMDB that fell back to an empty state must not take the segments with it.
             guard try standing() != .fallenBack else {
@@ -185,16 +211,19 @@ public final class OpenJournal: Sendable {
         if writer.mustReconcile { try compareTails(head, segment) }
         let behind = try segment.bytes(at: head.segmentEnd, count: 8)
         if behind.contains(where: { $0 != 0 }) || writer.mustReconcile {
-            try reconcile(&segment, &head)
+            try reconcile(&segment, &head, known: known)
+            known = head
             writer.segment = segment
         }
-        while try enterBegunSegment(&writer, &head) {}
+        while try enterBegunSegment(&writer, &head, known: known) { known = head }
         return head
     }
 
     /// A segment that was begun behind the newest record by a writer that died before the head said so: goes on in it,
     /// with what stands in it. Left alone, it would lie across the records that follow. False when there is none.
-    private func enterBegunSegment(_ writer: inout Writer, _ head: inout JournalHead) throws -> Bool {
+    private func enterBegunSegment(
+        _ writer: inout Writer, _ head: inout JournalHead, known: JournalHead
+    ) throws -> Bool {
         let next = head.transaction.next
         guard head.segmentFirst != next, Directory.exists(segments.file(next, .raw)) else { return false }
         head.segmentFirst = next
@@ -205,7 +234,7 @@ public final class OpenJournal: Sendable {
             writer.segment = try SegmentWriter(creating: next, previousLeaf: head.leaf, in: segments, vault: vault)
         } else {
             var begun = try SegmentWriter(opening: next, in: segments, vault: vault)
-            try reconcile(&begun, &head)
+            try reconcile(&begun, &head, known: known)
             writer.segment = begun
         }
         return true
@@ -230,7 +259,9 @@ public final class OpenJournal: Sendable {
 
     /// Settles what a crash left behind the known end of the segment: whole transactions are replayed into LMDB, a torn
     /// one, which nobody was told of, is cut.
-    private func reconcile(_ segment: inout SegmentWriter, _ head: inout JournalHead) throws {
+    private func reconcile(
+        _ segment: inout SegmentWriter, _ head: inout JournalHead, known: JournalHead
+    ) throws {
         let entry = SegmentDirectory.Entry(
             first: head.segmentFirst, shape: .raw, path: segments.file(head.segmentFirst, .raw))
         var reader = SegmentTail(try File(entry.path, .read), from: head.segmentEnd)
@@ -248,14 +279,21 @@ public final class OpenJournal: Sendable {
             // the mirror on the disk, so they are written and flushed again first.
             let bytes = Array(whole.map(\.bytes).joined())
             try segment.write(bytes.span.bytes, at: head.segmentEnd)
-            try environment.write { (transaction: inout WriteTransaction) in
+            let isStale = try environment.write { (transaction: inout WriteTransaction) -> Bool in
+                // A writer that died while LMDB committed leaves readers at the state before: only a writer sees that there is
+                // a newer one, and from then on readers too.
+                var newest: JournalHead?
+                if let row = try transaction.value(headTable, Key(0 as UInt64)) { newest = JournalHead(row) }
+                guard newest?.transaction == known.transaction else { return true }
                 var id = head.transaction
                 for record in whole {
                     id = id.next
                     try transaction.append(records, Key(id.rawValue), record.bytes.span.bytes)
                 }
                 try transaction.put(headTable, Key(0 as UInt64), recovered.encoded().span.bytes)
+                return false
             }
+            guard !isStale else { throw StaleHead() }
         }
         head = recovered
         if try reader.hasMore(behind: recovered.segmentEnd) { try segment.cut(at: recovered.segmentEnd) }
@@ -274,6 +312,40 @@ public final class OpenJournal: Sendable {
             try environment.write { (transaction: inout WriteTransaction) in
                 try transaction.put(headTable, Key(0 as UInt64), head.encoded().span.bytes)
             }
+        }
+    }
+
+    /// Ends the open segment, so that what is in it can be written anew, and begins another; nothing happens when it is empty.
+    func rollSegment() throws {
+        guard let commitLock else { throw JournalError.readOnly }
+        try writer.withLock { writer in
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            try refuseIfReplaced()
+            var head = try settledHead(&writer)
+            guard head.segmentEnd > SegmentHeader.size else { return }
+            writer.mustReconcile = true
+            try roll(&writer, &head)
+            try environment.write { (transaction: inout WriteTransaction) in
+                try transaction.put(headTable, Key(0 as UInt64), head.encoded().span.bytes)
+            }
+        }
+    }
+
+    /// Runs `body` while no segment is sealed.
+    func excludingSealer(_ body: () throws -> Void) throws {
+        guard let commitLock else { throw JournalError.readOnly }
+        try writer.withLock { _ in
+            try commitLock.lock()
+            defer { commitLock.unlock() }
+            try body()
+        }
+    }
+
+    /// Another process has made LMDB's copy anew: what was written to the old file would be known to nobody.
+    private func refuseIfReplaced() throws {
+        guard try identity == Directory.identity(directory.appending("lmdb/data.mdb")) else {
+            throw JournalError.replaced
         }
     }
 

@@ -20,6 +20,8 @@ public struct RecordView: ~Escapable {
     public let origin: Origin
     /// It stands for a transaction that is lost (`Specs/Format/Journal.md`, "Lost record").
     public let isLost: Bool
+    /// Something of it was purged (`Specs/Format/Journal.md`, "Redacted record").
+    public let isRedacted: Bool
 
     /// Reads the record at the beginning of `bytes`, which may go on behind it.
     @_lifetime(copy bytes)
@@ -42,7 +44,7 @@ public struct RecordView: ~Escapable {
         }
         // Reserved for a codec and a key: a body that is packed must not be taken for a plain one.
         let codec = bytes.unsafeLoadUnaligned(fromByteOffset: 3, as: UInt8.self)
-        guard codec == 0 || codec == LostRecord.codec else {
+        guard codec == 0 || codec == LostRecord.codec || codec == RedactedRecord.codec else {
             throw DecodingFailure(offset: 3, reason: .unknownVersion(codec))
         }
         let key = bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self).bigEndian & 0xFF_FFFF
@@ -63,7 +65,8 @@ public struct RecordView: ~Escapable {
             throw DecodingFailure(offset: 28, reason: .unknownKind(originCode))
         }
         isLost = codec == LostRecord.codec
-        guard !isLost || body.byteCount > Digest.byteCount else {
+        isRedacted = codec == RedactedRecord.codec
+        guard codec == 0 || body.byteCount > Digest.byteCount else {
             throw DecodingFailure(offset: RecordFormat.headerSize, reason: .outOfRange)
         }
         self.bytes = bytes.extracting(first: length)
@@ -79,18 +82,28 @@ public struct RecordView: ~Escapable {
     /// The leaf hash of the record before this one.
     public var previousLeaf: Digest { Digest(bytes.extracting(32..<64)) }
 
-    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1; of a lost record: that of the one it stands for.
+    /// SHA-256(0x00 ‖ record), RFC 6962, 2.1; of a lost or redacted record: that of the one it stands for.
     public var leafHash: Digest {
-        isLost
+        carriesLeaf
             ? Digest(bytes.extracting(bytes.byteCount - RecordFormat.trailerSize - Digest.byteCount..<bytes.byteCount))
             : Digest(leaf: bytes)
+    }
+
+    /// The leaf hash stands behind its body, and is not that of these bytes.
+    private var carriesLeaf: Bool { isLost || isRedacted }
+
+    /// Neither a change nor a note is left of it.
+    public var isStub: Bool {
+        guard isRedacted, let reader = try? ChangeReader(body) else { return false }  // Unreadable: not that.
+        return reader.count == 0 && !reader.hasNote
     }
 
     /// The body, for a ``ChangeReader``.
     public var body: RawSpan {
         @_lifetime(copy self) get {
             bytes.extracting(
-                RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize - (isLost ? Digest.byteCount : 0))
+                RecordFormat.headerSize..<bytes.byteCount - RecordFormat.trailerSize
+                    - (carriesLeaf ? Digest.byteCount : 0))
         }
     }
 

@@ -16,7 +16,10 @@ enum SegmentSealer {
         try Directory.sync(directory.path)
     }
 
-    private static func write(_ entry: SegmentDirectory.Entry, to path: FilePath) throws {
+    /// Writes a sealed segment of the records of `entry`, each as it is or as `replacing` has it.
+    static func write(
+        _ entry: SegmentDirectory.Entry, to path: FilePath, replacing: (RecordView) throws -> [UInt8]? = { _ in nil }
+    ) throws {
         var cursor = try SegmentCursor(entry)
         let file = try File(path, .create)
         var offset = 0
@@ -41,7 +44,7 @@ enum SegmentSealer {
         }
         while try cursor.next() {
             let record = try cursor.record
-            block.raw(record.bytes)
+            if let other = try replacing(record) { block.raw(other.span.bytes) } else { block.raw(record.bytes) }
             count += 1
             next = record.id.next
             if block.count >= SealedBlock.targetSize { try flush() }
@@ -52,7 +55,10 @@ enum SegmentSealer {
     }
 
     /// Decodes the sealed shape and holds it against the raw one, record by record.
-    private static func compare(_ raw: SegmentDirectory.Entry, _ sealed: SegmentDirectory.Entry) throws {
+    static func compare(
+        _ raw: SegmentDirectory.Entry, _ sealed: SegmentDirectory.Entry,
+        replacing: (RecordView) throws -> [UInt8]? = { _ in nil }
+    ) throws {
         var left = try SegmentCursor(raw)
         var right = try SegmentCursor(sealed)
         while true {
@@ -61,9 +67,15 @@ enum SegmentSealer {
                 throw JournalError.damaged(JournalFinding(file: sealed.name, reason: .copiesDiffer))
             }
             if !more.0 { return }
-            let same = try left.record.bytes.withUnsafeBytes { one in
-                try right.record.bytes.withUnsafeBytes { other in one.elementsEqual(other) }
-            }
+            let found = try right.record
+            let same =
+                if let other = try replacing(try left.record) {
+                    found.bytes.withUnsafeBytes { $0.elementsEqual(other) }
+                } else {
+                    try left.record.bytes.withUnsafeBytes { one in
+                        found.bytes.withUnsafeBytes { other in one.elementsEqual(other) }
+                    }
+                }
             guard same else { throw JournalError.damaged(JournalFinding(file: sealed.name, reason: .copiesDiffer)) }
         }
     }

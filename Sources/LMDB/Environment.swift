@@ -21,6 +21,8 @@ internal import Synchronization
         public var withoutLock = false
         /// Leaves out every sync: only for what can be rebuilt, and ends with ``Environment/sync()``.
         public var withoutSync = false
+        /// Tables that may be missing where the environment is opened for reading only: then they are empty.
+        public var optionalTables: [String] = []
 
         public init() {}
     }
@@ -55,7 +57,8 @@ internal import Synchronization
             var dead: Int32 = 0
             if !options.withoutLock { unsafe mdb_reader_check(environment, &dead) }
             unsafe handle = environment
-            self.tables = unsafe try Environment.openTables(names, in: environment, readOnly: options.readOnly)
+            self.tables = unsafe try Environment.openTables(
+                names, in: environment, readOnly: options.readOnly, optional: options.optionalTables)
         } catch {
             if let environment = unsafe created { unsafe mdb_env_close(environment) }
             OpenEnvironments.shared.remove(identity)
@@ -73,7 +76,7 @@ internal import Synchronization
     }
 
     private static func openTables(
-        _ names: [String], in environment: OpaquePointer, readOnly: Bool
+        _ names: [String], in environment: OpaquePointer, readOnly: Bool, optional: [String]
     ) throws(LMDBError) -> [String: Table] {
         var transaction: OpaquePointer?
         try check(unsafe mdb_txn_begin(environment, nil, readOnly ? UInt32(MDB_RDONLY) : 0, &transaction), .begin)
@@ -92,6 +95,10 @@ internal import Synchronization
                 throw LMDBError(code: MDB_CORRUPTED, during: .table)
             }
             for name in missing {
+                if readOnly, optional.contains(name) {
+                    opened[name] = .missing
+                    continue
+                }
                 guard let table = unsafe try openTable(name, in: transaction, readOnly ? 0 : UInt32(MDB_CREATE)) else {
                     throw LMDBError(code: MDB_CORRUPTED, during: .table)
                 }
@@ -174,6 +181,12 @@ internal import Synchronization
 /// A table of an ``Environment``.
 public struct Table: Sendable {
     let handle: UInt32
+
+    /// Stands for one that is not there: it has no rows.
+    static let missing = Table(handle: .max)
+
+    /// False for a table that was allowed to be missing, and is.
+    public var exists: Bool { handle != .max }
 }
 
 /// What a directory is, whatever path leads to it.

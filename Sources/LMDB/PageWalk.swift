@@ -26,20 +26,21 @@ public struct PageFinding: Hashable, Sendable, CustomStringConvertible {
 /// within the bounds that the branch pages give them (so that a look-up finds what a cursor finds), the counts are right, and
 /// no page is in use twice, or in use and free.
 public enum PageWalk {
-    /// Walks the environment in `directory`, whose tables must be `tables`. `row` may say what is wrong with a row.
+    /// Walks the environment in `directory`, whose tables must be `tables`; those of them that are `optional` may be missing. `row` may say what is wrong with a row.
     ///
     /// Others may be writing: when they have moved on so far that pages may have been used again, it begins anew, a few times.
     public static func verify(
-        _ directory: String, tables: [String],
+        _ directory: String, tables: [String], optional: [String] = [],
         row: (_ table: String, _ key: RawSpan, _ value: RawSpan) -> String? = { _, _, _ in nil }
     ) -> [PageFinding] {
-        walk(directory, tables, snapshot: nil, row)
+        walk(directory, tables, optional, snapshot: nil, row)
             ?? [PageFinding(table: nil, page: 0, reason: "its meta pages cannot be read")]
     }
 
     /// The findings of the newest snapshot, or of `snapshot`; nil when its meta page has been written over meanwhile.
     static func walk(
-        _ directory: String, _ tables: [String], snapshot: UInt64?, _ row: (String, RawSpan, RawSpan) -> String?
+        _ directory: String, _ tables: [String], _ optional: [String], snapshot: UInt64?,
+        _ row: (String, RawSpan, RawSpan) -> String?
     ) -> [PageFinding]? {
         var findings: [PageFinding] = []
         for _ in 0..<5 {
@@ -55,7 +56,7 @@ public enum PageWalk {
             }
             guard let meta = newest(descriptor, snapshot) else { return nil }
             var walker = Walker(descriptor: descriptor, meta: meta)
-            walker.run(tables, row)
+            walker.run(tables, optional, row)
             findings = walker.findings
             if findings.isEmpty || snapshot != nil { return findings }
             // A page of this snapshot is written to again by the third commit behind it at the earliest.
@@ -144,7 +145,7 @@ private struct Walker {
         used[0] |= 3
     }
 
-    mutating func run(_ names: [String], _ row: (String, RawSpan, RawSpan) -> String?) {
+    mutating func run(_ names: [String], _ optional: [String], _ row: (String, RawSpan, RawSpan) -> String?) {
         var descriptions: [(name: String, table: TableDescription)] = []
         walk(meta.main, named: "main", integerKeys: false) { page, key, flags, value, walker in
             let name = unsafe key.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
@@ -154,7 +155,7 @@ private struct Walker {
             }
             descriptions.append((name, TableDescription(value)))
         }
-        for name in names where !descriptions.contains(where: { $0.name == name }) {
+        for name in names where !optional.contains(name) && !descriptions.contains(where: { $0.name == name }) {
             table = name
             report(0, "the table is missing")
         }
@@ -375,7 +376,7 @@ extension Environment {
     ) throws -> [PageFinding] {
         for _ in 0..<20 {
             let found = try read { (transaction: borrowing ReadTransaction) in
-                PageWalk.walk(path, tableNames, snapshot: transaction.id, row)
+                PageWalk.walk(path, tableNames, [], snapshot: transaction.id, row)
             }
             if let found { return found }
         }

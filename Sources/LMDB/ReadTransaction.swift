@@ -36,6 +36,7 @@ internal import CLMDB
 }
 
 func lookUp(_ transaction: OpaquePointer, _ table: Table, _ key: Key) throws(LMDBError) -> UnsafeRawBufferPointer? {
+    guard table.exists else { return nil }
     var found = unsafe MDB_val()
     let code = unsafe key.withBytes { bytes in
         var wanted = unsafe MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
@@ -48,6 +49,7 @@ func lookUp(_ transaction: OpaquePointer, _ table: Table, _ key: Key) throws(LMD
 }
 
 func entryCount(_ transaction: OpaquePointer, _ table: Table) throws(LMDBError) -> Int {
+    guard table.exists else { return 0 }
     var stat = MDB_stat()
     try check(unsafe mdb_stat(transaction, table.handle, &stat), .stat)
     return Int(stat.ms_entries)

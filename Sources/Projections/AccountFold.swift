@@ -29,7 +29,12 @@ public struct AccountFold: Sendable {
         let account = account
         defer { self.rows = rows }
         try journal.scan(from: position.next, through: last) { record in
-            guard record.account == account else { return true }
+            guard record.account == account else {
+                if record.account == .directory, let step = try RedactedRecord.step(record), step.account == account {
+                    AccountFold.purge(&rows, step)
+                }
+                return true
+            }
             var changes = try ChangeReader(record.body)
             var index: UInt32 = 0
             while try changes.next() {
@@ -43,6 +48,18 @@ public struct AccountFold: Sendable {
             return true
         }
         position = last
+    }
+
+    /// Takes out what a step of a purge names: where the journal has not been written anew yet it was folded before.
+    private static func purge(_ rows: inout [[Row]], _ step: PurgeStep) {
+        for (kind, numbers) in step.items {
+            let kind = Int(kind.rawValue)
+            for range in numbers.ranges {
+                let end = min(Int(range.upperBound) + 1, rows[kind].count)
+                guard Int(range.lowerBound) < end else { continue }
+                for number in Int(range.lowerBound)..<end { rows[kind][number] = Row() }
+            }
+        }
     }
 
     private static func grow(_ rows: inout [Row], _ number: Int) {

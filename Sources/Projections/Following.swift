@@ -58,12 +58,12 @@ extension OpenProjections {
 /// The effect of some transactions on the tables. Pure: no clock, no disk but the transaction, no randomness, and no
 /// order of a dictionary reaches a row.
 struct ProjectionStep {
-    private let tables: OpenProjections
-    private let journal: OpenJournal
-    private var statistics: [AccountNumber: AccountStatistics] = [:]
+    let tables: OpenProjections
+    let journal: OpenJournal
+    var statistics: [AccountNumber: AccountStatistics] = [:]
     private var paths: [UInt64: [UInt8]] = [:]
     private var json = JSONWriter(capacity: 1024)
-    private var row = RowWriter()
+    var row = RowWriter()
 
     init(_ tables: OpenProjections, _ journal: OpenJournal) {
         self.tables = tables
@@ -78,6 +78,11 @@ struct ProjectionStep {
         if let note = try changes.note() {
             try row.put(
                 .notes, tables.notes, Key(account, record.id), [note.kind.rawValue].span.bytes, in: &transaction)
+            if note.kind == .purgeStep, account == .directory, let step = PurgeStep(note) {
+                statistics[account] = totals
+                try apply(step, at: record.id, in: &transaction)
+                totals = try statistics(of: account, in: transaction)
+            }
         }
         var index: UInt32 = 0
         while try changes.next() {
@@ -172,12 +177,16 @@ struct ProjectionStep {
         return path
     }
 
-    private func statistics(
+    func statistics(
         of account: AccountNumber, in transaction: borrowing WriteTransaction
     ) throws -> AccountStatistics {
         if let known = statistics[account] { return known }
         guard let bytes = try transaction.value(tables.accounts, Key(account)) else { return AccountStatistics() }
         return try AccountStatistics(RowKind.accounts.payload(Key(account), bytes))
+    }
+
+    mutating func forgetPath(_ account: AccountNumber, _ folder: UInt32) {
+        paths[UInt64(account.rawValue) << 32 | UInt64(folder)] = nil
     }
 
     mutating func finish(in transaction: inout WriteTransaction) throws {

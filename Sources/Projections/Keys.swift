@@ -38,6 +38,13 @@ extension Key {
         append(item.number)
     }
 
+    /// The row of a range of purged items; 0: that of the highest number of all of them.
+    init(purged account: AccountNumber, _ kind: ItemKind, _ first: UInt32) {
+        self.init(account)
+        append(kind.rawValue)
+        append(first)
+    }
+
     init(folder account: AccountNumber, _ number: UInt32) {
         self.init(account)
         append(number)

@@ -10,13 +10,13 @@ public import SystemPackage
 /// described in `Specs/Format/Projections.md`. State and position change together (`Specs/Invariants.md`, 4).
 public final class OpenProjections: Sendable {
     /// Another version means: rebuild.
-    public static let version: UInt64 = 2
+    public static let version: UInt64 = 3
 
     let environment: Environment
-    let histories, states, live, deleted, folders, accounts, notes, meta: Table
+    let histories, states, live, deleted, folders, accounts, notes, meta, purged: Table
     public let isReadOnly: Bool
 
-    static let tables = ["histories", "states", "live", "deleted", "folders", "accounts", "notes", "meta"]
+    static let tables = ["histories", "states", "live", "deleted", "folders", "accounts", "notes", "meta", "purged"]
 
     /// Opens the projections in the existing directory, or makes empty ones there.
     ///
@@ -45,6 +45,7 @@ public final class OpenProjections: Sendable {
         accounts = environment.table("accounts")
         notes = environment.table("notes")
         meta = environment.table("meta")
+        purged = environment.table("purged")
         isReadOnly = readOnly
         if let found = try storedPosition(), found.version != OpenProjections.version {
             throw ProjectionsUnusable(reason: "they are of version \(found.version)")
@@ -97,7 +98,7 @@ public final class OpenProjections: Sendable {
     /// What is wrong with the pages and rows of the projections in `directory` as they lie in the file, the first findings.
     /// Reads by `pread` only.
     public static func verify(_ directory: FilePath) -> [String] {
-        PageWalk.verify(directory.string, tables: tables, row: fault).map(\.description)
+        PageWalk.verify(directory.string, tables: tables, optional: ["purged"], row: fault).map(\.description)
     }
 
     private static func fault(_ table: String, _ key: RawSpan, _ value: RawSpan) -> String? {

@@ -158,16 +158,33 @@ extension OpenProjections {
         }
     }
 
-    /// The highest number given to an item of that kind; 0 when there is none.
+    /// The highest number ever given to an item of that kind, be it purged; 0 when there is none.
     public func highestNumber(_ account: AccountNumber, _ kind: ItemKind) throws -> UInt32 {
         try environment.read { (transaction: borrowing ReadTransaction) -> UInt32 in
-            try transaction.cursor(states) { (cursor: inout Cursor) -> UInt32 in
+            var purgedNumber: UInt32 = 0
+            if let row = try transaction.value(purged, Key(purged: account, kind, 0)) {
+                var reader = ByteReader(try RowKind.purged.payload(Key(purged: account, kind, 0), row))
+                purgedNumber = try reader.integer()
+            }
+            return try transaction.cursor(states) { (cursor: inout Cursor) -> UInt32 in
                 let end = Key(account, ItemID(kind, .max), TransactionID(rawValue: .max))
                 guard try cursor.seekBefore(end), let (item, _) = itemAndTransaction(cursor.key, account),
                     item.kind == kind
-                else { return 0 }
+                else { return purgedNumber }
                 _ = try RowKind.states.payload(cursor.key, cursor.value)
-                return item.number
+                return max(item.number, purgedNumber)
+            }
+        }
+    }
+
+    /// The purge that has erased the item's states before it; nil when none has.
+    public func purge(of item: ItemID, _ account: AccountNumber) throws -> TransactionID? {
+        try environment.read { (transaction: borrowing ReadTransaction) -> TransactionID? in
+            try transaction.cursor(purged) { (cursor: inout Cursor) -> TransactionID? in
+                guard item.number < .max, try cursor.seekBefore(Key(purged: account, item.kind, item.number + 1)),
+                    let range = try PurgedRange(cursor.key, cursor.value, account, item.kind), item.number <= range.last
+                else { return nil }
+                return range.transaction
             }
         }
     }
@@ -211,7 +228,7 @@ extension OpenProjections {
     public func contentDigest() throws -> Digest {
         var hash = DigestBuilder()
         var lengths = ByteWriter(capacity: 16)
-        for table in [histories, states, live, deleted, folders, accounts, notes, meta] {
+        for table in [histories, states, live, deleted, folders, accounts, notes, meta, purged] {
             try environment.read { (transaction: borrowing ReadTransaction) in
                 try transaction.cursor(table) { (cursor: inout Cursor) in
                     while try cursor.nextPrefetching() {

@@ -11,6 +11,7 @@ enum RowKind: UInt32 {
     case accounts = 6
     case notes = 7
     case meta = 8
+    case purged = 9
 
     init?(_ table: String) {
         guard let position = OpenProjections.tables.firstIndex(of: table) else { return nil }

@@ -48,6 +48,11 @@ public struct AccountStatistics: Hashable, Sendable {
         transactions += 1
     }
 
+    /// All items are gone; that there were transactions stays.
+    mutating func forgetItems() {
+        (liveMessages, liveFolders, deletedItems, liveBytes, states) = (0, 0, 0, 0, 0)
+    }
+
     /// An item begins (or ends) to be live.
     mutating func live(_ item: ItemID, _ state: ItemState, begins: Bool) {
         let step: UInt64 = begins ? 1 : .max

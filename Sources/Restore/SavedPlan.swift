@@ -10,7 +10,8 @@ public import Vault
 public struct SavedPlan: Sendable {
     public let kind: String
     public let request: RestoreRequest
-    private let allowed: [Line: Int]
+    /// How often each step may be done, by the hash of what it says.
+    private let allowed: [Digest: UInt32]
     /// Steps in the file.
     public let steps: Int
     public let folders: Int
@@ -19,57 +20,44 @@ public struct SavedPlan: Sendable {
     /// Lines and files that are longer are something else.
     public static let largestFile = 1 << 30
 
-    /// One step, as far as it must be the same when it is planned again.
-    private struct Line: Hashable {
-        var action: String
-        var item: String
-        var path: [UInt8]
-        var name: [UInt8]
-        var digest: Digest
-        var flags: UInt8
-        var keywords: [[UInt8]]
-    }
-
     // MARK: Writing
 
     /// The file of a plan.
     public static func encoded(_ plan: RestorePlan, kind: String, in vault: OpenVault) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try encode(plan, kind: kind, in: vault) { piece in piece.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        return bytes
+    }
+
+    /// Hands out the file of a plan, piece by piece.
+    public static func encode(
+        _ plan: RestorePlan, kind: String, in vault: OpenVault, _ emit: (RawSpan) throws -> Void
+    ) throws {
         var json = JSONWriter(capacity: 1 << 16)
+        var hash = DigestBuilder()
+        func flush(_ json: inout JSONWriter, from count: Int = 0) throws {
+            guard json.bytes.count > count else { return }
+            hash.update(json.bytes.span.bytes)
+            try emit(json.bytes.span.bytes)
+            json.forgetWritten()
+        }
         try header(plan, kind, vault, &json)
-        if case .items(let items) = plan.request.selection { for item in items { json.wanted(item, nil) } }
-        if case .changes(_, let items) = plan.request.selection {
-            for wanted in items { json.wanted(wanted.item, wanted.kinds) }
+        switch plan.request.selection {
+        case .items(let items): for item in items { json.wanted(item, nil) }
+        case .changes(_, let items): for wanted in items { json.wanted(wanted.item, wanted.kinds) }
+        case .account, .deleted: break
         }
         for step in plan.steps {
-            json.beginObject()
-            json.key("do")
-            json.value(step.action.word)
-            json.key("item")
-            if let item = step.item { json.value(item) } else { json.null() }
-            json.key("folder")
-            json.exact(plan.folders[step.folder].state.joinedPath, "folder_b64")
-            json.key("name")
-            json.exact(line(step, plan).name, "name_b64")
-            json.key("digest")
-            json.value(step.digest)
-            json.key("size")
-            json.value(step.size)
-            json.key("flags")
-            json.value(step.flags.rawValue)
-            json.key("keywords_b64")
-            json.beginArray()
-            for keyword in step.keywords { json.value(base64: keyword) }
-            json.endArray()
-            json.endObject()
-            json.endLine()
+            json.step(step, name(of: step, plan), path: plan.folders[step.folder].state.joinedPath)
+            try flush(&json, from: 1 << 16)
         }
-        let digest = Digest(hashing: json.bytes.span.bytes)
+        try flush(&json)
         json.beginObject()
         json.key("end")
-        json.value(digest)
+        json.value(hash.finish())
         json.endObject()
         json.endLine()
-        return json.bytes
+        try emit(json.bytes.span.bytes)
     }
 
     private static func header(
@@ -136,12 +124,30 @@ public struct SavedPlan: Sendable {
         return leaf
     }
 
-    private static func line(_ step: RestoreStep, _ plan: RestorePlan) -> Line {
-        let isNamed = plan.takesNames || step.item == nil
-        return Line(
-            action: step.action.word, item: step.item?.description ?? "-",
-            path: plan.folders[step.folder].state.joinedPath, name: isNamed ? step.name : [], digest: step.digest,
-            flags: step.flags.rawValue, keywords: step.keywords)
+    /// What a message is called, where that is the same whenever it is planned.
+    private static func name(of step: RestoreStep, _ plan: RestorePlan) -> [UInt8] {
+        plan.takesNames || step.item == nil ? step.name : []
+    }
+
+    private static func line(_ step: RestoreStep, _ plan: RestorePlan) -> Digest {
+        line(
+            step.action.word, step.item?.description ?? "-", path: plan.folders[step.folder].state.joinedPath,
+            name: name(of: step, plan), step.digest, step.flags.rawValue, step.keywords)
+    }
+
+    /// One step, as far as it must be the same when it is planned again.
+    private static func line(
+        _ action: String, _ item: String, path: [UInt8], name: [UInt8], _ digest: Digest, _ flags: UInt8,
+        _ keywords: [[UInt8]]
+    ) -> Digest {
+        var writer = ByteWriter(capacity: 256)
+        for part in [Array(action.utf8), Array(item.utf8), path, name] + keywords {
+            writer.varint(part.count)
+            writer.raw(part)
+        }
+        writer.digest(digest)
+        writer.integer(flags)
+        return Digest(hashing: writer.span)
     }
 
     // MARK: Reading
@@ -171,7 +177,7 @@ public struct SavedPlan: Sendable {
         var rest = lines.dropFirst()
         request = try SavedPlan.request(header, &rest, vault)
         kind = try header.text("kind")
-        var allowed: [Line: Int] = [:]
+        var allowed: [Digest: UInt32] = [:]
         for (index, line) in rest.enumerated() {
             allowed[try SavedPlan.line(Fields(line, "\(lines.count - rest.count + index + 1)")), default: 0] += 1
         }
@@ -203,14 +209,15 @@ public struct SavedPlan: Sendable {
         }
         let selection: RestoreRequest.Selection
         let chosen = try header.selection()
+        guard chosen.numbers.allSatisfy({ $0 <= point }) else { throw refusal("it selects what was not recorded then") }
         switch (chosen.word, chosen.numbers.count) {
         case ("account", 0): selection = .account(deletedSince: nil)
         case ("account", 1): selection = .account(deletedSince: chosen.numbers[0])
         case ("items", 0): selection = .items(try wanted(&rest).map(\.item))
-        case ("deleted", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+        case ("deleted", 2) where .beginning < chosen.numbers[0] && chosen.numbers[0] <= chosen.numbers[1]:
             selection = .deleted(
                 chosen.numbers[0]...chosen.numbers[1], keyword: try header.bytes(base64: "keyword_b64"))
-        case ("changes", 2) where chosen.numbers[0] <= chosen.numbers[1]:
+        case ("changes", 2) where .beginning < chosen.numbers[0] && chosen.numbers[0] <= chosen.numbers[1]:
             selection = .changes(chosen.numbers[0]...chosen.numbers[1], try wanted(&rest))
         default: throw refusal("what it selects is not known")
         }
@@ -240,15 +247,14 @@ public struct SavedPlan: Sendable {
         return found
     }
 
-    private static func line(_ fields: Fields) throws -> Line {
+    private static func line(_ fields: Fields) throws -> Digest {
         let digest = try fields.text("digest")
         guard digest.hasPrefix("sha256:"), let digest = Digest(String(digest.dropFirst(7))),
             let flags = UInt8(exactly: try fields.number("flags"))
         else { throw refusal("a step is not known") }
-        return Line(
-            action: try fields.text("do"), item: try fields.textOrNull("item") ?? "-",
-            path: try fields.exact("folder"), name: try fields.exact("name"), digest: digest, flags: flags,
-            keywords: try fields.list("keywords_b64"))
+        return line(
+            try fields.text("do"), try fields.textOrNull("item") ?? "-", path: try fields.exact("folder"),
+            name: try fields.exact("name"), digest, flags, try fields.list("keywords_b64"))
     }
 
     // MARK: Running
@@ -411,7 +417,29 @@ extension RestoreStep.Action {
 }
 
 extension JSONWriter {
-    fileprivate mutating func exact(_ bytes: [UInt8], _ key: StaticString) { name(bytes, key) }
+    fileprivate mutating func step(_ step: RestoreStep, _ name: [UInt8], path: [UInt8]) {
+        beginObject()
+        key("do")
+        value(step.action.word)
+        key("item")
+        if let item = step.item { value(item) } else { null() }
+        key("folder")
+        self.name(path, "folder_b64")
+        key("name")
+        self.name(name, "name_b64")
+        key("digest")
+        value(step.digest)
+        key("size")
+        value(step.size)
+        key("flags")
+        value(step.flags.rawValue)
+        key("keywords_b64")
+        beginArray()
+        for keyword in step.keywords { value(base64: keyword) }
+        endArray()
+        endObject()
+        endLine()
+    }
 
     fileprivate mutating func wanted(_ item: ItemID, _ kinds: ChangeKinds?) {
         beginObject()

@@ -28,7 +28,7 @@ extension RestorePlanner {
         _ wanted: RestoreRequest.WantedChange, in range: ClosedRange<TransactionID>
     ) throws -> Wanted? {
         let account = request.account.number
-        let before = TransactionID(rawValue: range.lowerBound.rawValue - 1)
+        let before = TransactionID(rawValue: max(1, range.lowerBound.rawValue) - 1)
         guard let last = try state(wanted.item, asOf: range.upperBound),
             let now = try state(wanted.item, asOf: request.point), let lastState = last.state.message,
             let nowState = now.state.message

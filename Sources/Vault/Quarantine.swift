@@ -48,6 +48,21 @@ struct Quarantine {
         return ["lmdb", "index"].contains(last) ? "\(parent)-\(last)" : last
     }
 
+    /// What is there, but for the list of losses.
+    func names() throws -> [String] {
+        guard Directory.exists(directory) else { return [] }
+        return try Directory.names(directory).map(\.string).filter { $0 != "lost" }
+    }
+
+    /// Removes what is there, but for the list of losses: for an erasure only.
+    func empty() throws {
+        for name in try names() {
+            let path = directory.appending(name)
+            if Directory.isDirectory(path) { try Directory.removeFlat(path) } else { try Directory.removeFile(path) }
+        }
+        try Directory.sync(directory)
+    }
+
     // MARK: What is lost for good
 
     private var losses: FilePath { directory.appending("lost") }

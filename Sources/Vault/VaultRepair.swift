@@ -86,6 +86,12 @@ extension OpenVault {
     /// Whether another process may be writing to the vault now.
     public func hasOtherWriters() throws -> Bool { try isReadOnly && WriterMark.others(directory).isAnyAlive }
 
+    /// What repairs have put aside.
+    public func quarantined() throws -> [String] { try Quarantine(directory).names() }
+
+    /// Removes what repairs have put aside, for good.
+    public func emptyQuarantine() throws { try Quarantine(directory).empty() }
+
     /// What earlier repairs could not bring back: a line each, as ``record(losses:)`` was given them.
     public func knownLosses() throws -> Set<String> { try Quarantine(directory).knownLosses() }
 

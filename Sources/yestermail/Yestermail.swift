@@ -48,6 +48,8 @@ struct Yestermail: ParsableCommand {
                     DoctorCommand.self,
                 ]),
             CommandGroup(
+                name: "Forget", subcommands: [PurgeCommand.self, RetentionCommand.self, HoldCommand.self]),
+            CommandGroup(
                 name: "Help",
                 subcommands: [
                     DemoCommand.self, TimeCommand.self, ConfigCommand.self, CompletionCommand.self, VersionCommand.self,

@@ -191,9 +191,11 @@ private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)
         lies.server.follow(ScriptedServer.Script())
         try lies.bench.pass(lies.source(), deep: true)
         let total = lies.server.record.sent
-        for _ in 0..<wanted * 40 {
+        // At every byte with `YESTERMAIL_CUTS=all`.
+        let isFull = getenv("YESTERMAIL_CUTS").map { String(cString: $0) } == "all"
+        for place in isFull ? Array(0..<total) : (0..<wanted * 40).map({ _ in lies.random.number(0..<total) }) {
             var script = ScriptedServer.Script()
-            script.cutAfterSending = lies.random.number(0..<total)
+            script.cutAfterSending = place
             try lies.round(script)
         }
         try lies.check("cuts")

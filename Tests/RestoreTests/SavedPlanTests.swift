@@ -108,6 +108,12 @@ struct SavedPlanTests {
             code { _ = try SavedPlan(forged("\"yestermail_plan\":1", "\"yestermail_plan\":2"), for: bench.vault) }
                 == .refused)
         #expect(code { _ = try SavedPlan(forged("\"steps\":7", "\"steps\":8"), for: bench.vault) } == .refused)
+        for selection in [
+            "[\"changes\",0,1]", "[\"changes\",1,18446744073709551615]", "[\"deleted\",3,2]", "[\"account\",99]",
+        ] {
+            let file = forged("\"select\":\"account\"", "\"select\":\(selection)")
+            #expect(code { _ = try SavedPlan(file, for: bench.vault) } == .refused, "\(selection)")
+        }
         // A forged step is of no avail: the vault does not plan it.
         let saved = try SavedPlan(forged("\"do\":\"deliver\"", "\"do\":\"remove\""), for: bench.vault)
         #expect(saved.narrowed(try bench.plan(saved.request)).steps.isEmpty)

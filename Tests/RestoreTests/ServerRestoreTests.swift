@@ -136,6 +136,24 @@ struct ServerRestoreTests {
         #expect(content(server.mail) == (expected(bench) + ["INBOX|Subject: unknown\r\n\r\n|"]).sorted())
     }
 
+    @Test("Exact removes a folder made since, and undo brings it back with what was in it")
+    func exactFolders() throws {
+        let bench = try filled()
+        let server = ScriptedServer(ModelMail())
+        defer { server.stop() }
+        var request = try request(bench, server)
+        try bench.restore(request)
+        server.mail.append("Later", "Message-ID: <3@x>\r\nSubject: 3\r\n\r\nin\r\n")
+        server.mail.append("Kept", "Subject: unknown\r\n\r\n")
+        let before = content(server.mail)
+        request.isExact = true
+        let report = try bench.restore(request)
+        #expect(report.removed == 1 && report.foldersRemoved == 1, "\(report)")
+        #expect(server.mail.mailboxes["Later"] == nil && server.mail.mailboxes["Kept"] != nil)
+        _ = try bench.undo(report.operation)
+        #expect(content(server.mail) == before)
+    }
+
     @Test("What does not fit is not begun")
     func quota() throws {
         let bench = try filled()

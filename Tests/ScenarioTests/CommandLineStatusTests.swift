@@ -141,10 +141,14 @@ struct CommandLineStatusTests {
             program.environment = ["YESTERMAIL_CONFIG": config.string]
             return try program.run(arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : "--quiet")
         }
-        let good = "# mine\n---\nvault: \"/v\" # there\ntimezone: Asia/Tokyo\ncolor: never\nwatch:\n  coalesce: 40\n"
+        let good =
+            "# mine\n---\nvault: \"/v\" # there\ntimezone: Asia/Tokyo\ncolor: never\nwatch:\n  coalesce: 40\ncapture:\n  loss: 5\n"
         let shown = try run(good, "config", "show", "--json").object
         let settings = shown["settings"] as? [String: String] ?? [:]
-        #expect(settings == ["vault": "/v", "timezone": "Asia/Tokyo", "color": "never", "watch.coalesce": "40"])
+        #expect(
+            settings == [
+                "vault": "/v", "timezone": "Asia/Tokyo", "color": "never", "watch.coalesce": "40", "capture.loss": "5",
+            ])
         #expect(try run(good, "config", "check").status == 0)
         #expect(try run(good, "time", "2026-03-03 14:00").text.contains("+09:00"))
         for (line, text) in [
@@ -155,7 +159,8 @@ struct CommandLineStatusTests {
             let answer = try run(text, "config", "check")
             #expect(answer.status == 2 && answer.error.contains("line \(line):"), "\(text): \(answer.error)")
         }
-        for text in ["color: pink\n", "watch:\n  coalesce: soon\n", "timezone: Mars/Here\n"] {
+        for text in ["color: pink\n", "watch:\n  coalesce: soon\n", "capture:\n  loss: 101\n", "timezone: Mars/Here\n"]
+        {
             #expect(try run(text, "config", "check").status == 2, "\(text)")
         }
     }

@@ -6,8 +6,8 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures Yestermail beside its peers, and its engine beside C.",
         subcommands: [
-            PeersCommand.self, EngineCommand.self, GrowthCommand.self, CorpusCommand.self, ModelCommand.self,
-            ProofsCommand.self, IMAPCommand.self, MeasuredCommand.self,
+            PeersCommand.self, EngineCommand.self, GrowthCommand.self, RestoreCommand.self, PurgeCommand.self,
+            IMAPCommand.self, CorpusCommand.self, ModelCommand.self, ProofsCommand.self, MeasuredCommand.self,
         ])
 }
 

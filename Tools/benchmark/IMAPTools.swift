@@ -80,7 +80,7 @@ struct Mbsync: IMAPTool {
         Far :far:
         Near :near:
         Patterns *
-        Create \(isPush ? "Far" : "Near")
+        Create \(isPush ? "Both" : "Near")
         Sync \(isPush ? "Push" : "Pull")
         Expunge \(isPush ? "None" : "Near")
         SyncState *

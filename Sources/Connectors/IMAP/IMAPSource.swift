@@ -133,6 +133,9 @@ public final class IMAPSource: Source {
         }
     }
 
+    /// Whether the last listing said what that mailbox is for.
+    func hasUse(_ name: MailboxName) -> Bool { specialUses.withLock { $0[name] != nil } }
+
     private func identities(
         of rows: [IMAPFolders.Row], _ session: IMAPSession, _ listing: IMAPFolders
     ) throws -> [MailboxName: [UInt8]] {

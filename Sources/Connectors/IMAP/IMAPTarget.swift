@@ -81,7 +81,12 @@ public final class IMAPTarget: Target {
 
     /// Removes a folder of ours that has nothing in it.
     func removeEmptyFolder(_ path: [UInt8]) throws {
-        let name = try naming.name(of: FolderState(path: [path], sourceName: []))
+        try removeFolder(try naming.name(of: FolderState(path: [path], sourceName: [])).bytes)
+    }
+
+    /// A message that comes between the look and the removal is lost with the folder: IMAP has no word for both at once.
+    public func removeFolder(_ bytes: [UInt8]) throws {
+        let name = MailboxName(bytes)
         folders[name] = nil
         selected = nil
         try TargetFailure.from {
@@ -91,7 +96,8 @@ public final class IMAPTarget: Target {
             }
             guard count == 0 else { throw TargetFailure.refused("it is not empty") }
             try session.unselectAny()
-            try session.run(.delete(name))
+            let status = try session.attempt(.delete(name))
+            guard status.condition == .ok else { throw TargetFailure.refused(IMAPSession.shown(status.text)) }
         }
     }
 

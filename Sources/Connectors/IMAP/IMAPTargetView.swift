@@ -21,6 +21,13 @@ struct IMAPTargetView: TargetView {
     func accepts(name: [UInt8]) -> Bool { IMAPMessageName(name) != nil }
     var forms: [DeliveredForm] { [.networkLines, .networkLinesWithoutZero] }
 
+    func obstacle(removing folder: SourceFolder) throws -> String? {
+        let name = MailboxName(folder.name)
+        guard name != .inbox else { return "every user has an INBOX" }
+        guard !source.hasUse(name) else { return "the server says what it is for" }
+        return nil
+    }
+
     func capabilities() throws -> [String] { try source.withSession { $0.capabilities.names.sorted() } }
 
     func room() throws -> UInt64? {

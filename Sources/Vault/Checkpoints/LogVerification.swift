@@ -32,6 +32,8 @@ public struct LogVerification: Sendable {
     public internal(set) var size: UInt64 = 0
     public internal(set) var root = CompactRange().root
     public internal(set) var checkpoints: [HeldCheckpoint] = []
+    /// Of how many records something was purged; each as a purge in the log says.
+    public internal(set) var purged = 0
     /// What is wrong with the journal itself.
     public internal(set) var findings: [JournalFinding] = []
 
@@ -57,6 +59,7 @@ extension VaultCheckpoints {
         var tree = CompactRange()
         var leaf = Digest.zero
         var bytes: UInt64 = 0
+        var purges = PurgeAudit()
         func compare() {
             guard waiting.contains(tree.count) else { return }
             let root = tree.root
@@ -72,6 +75,7 @@ extension VaultCheckpoints {
                 leaf = record.leafHash
                 tree.append(leaf)
                 compare()
+                try purges.take(record)
                 bytes += UInt64(record.byteCount)
                 if tree.count & 0x3FF == 0 { progress(tree.count, last.rawValue, bytes) }
                 return true
@@ -81,6 +85,13 @@ extension VaultCheckpoints {
             result.findings.append(finding)
         }
         (result.size, result.root) = (tree.count, tree.root)
+        // What cannot be read may be what says so.
+        if result.findings.isEmpty {
+            result.findings += purges.unnamed.map {
+                JournalFinding(file: "journal/lmdb/data.mdb", transaction: $0, reason: .unnamedPurge)
+            }
+        }
+        result.purged = purges.count
         return result
     }
 

@@ -205,18 +205,24 @@ public struct VaultCheckpoints {
         let head = try vault.journal.head()
         guard size <= head.transaction.rawValue else { throw rolledBack(signed.checkpoint, head) }
         guard transaction > .beginning, transaction.rawValue <= size,
-            let record = try vault.journal.withRecord(transaction, { $0.bytes.withUnsafeBytes { Array($0) } })
+            let (record, leaf, isWhole) = try vault.journal.withRecord(
+                transaction, { ($0.bytes.withUnsafeBytes { Array($0) }, $0.leafHash, !$0.isRedacted && !$0.isLost) })
         else {
             throw Failure(
                 .notFound, "\(transaction) is not in the checkpoint of \(size) transactions",
                 hint: "Sign a new one: yestermail checkpoint")
+        }
+        guard isWhole || !withRecord else {
+            throw Failure(
+                .notFound, "of \(transaction) something was purged: its record cannot be shown any more",
+                hint: "That it was in the log can still be proved: --without-record")
         }
         let limit = size / StoredSubtrees.records
         let stored = try StoredSubtrees(reading: subtreesPath, vault: vault.id, limit: limit)
         // What is stored may be damaged; the records decide.
         for tree in [JournalTree(journal: vault.journal, stored: stored), JournalTree(journal: vault.journal)] {
             let path = try InclusionProof(index: transaction.rawValue - 1, size: size) { try tree.hash($0) }
-            guard path.proves(Digest(leaf: record.span.bytes), in: signed.checkpoint.root) else { continue }
+            guard path.proves(leaf, in: signed.checkpoint.root) else { continue }
             do throws(TransparencyError) {
                 return try RecordProof(record: withRecord ? record : nil, path, note: signed.note)
             } catch {

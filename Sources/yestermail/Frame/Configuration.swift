@@ -13,6 +13,7 @@ struct Configuration {
     enum Key: String, CaseIterable {
         case vault, timezone, color
         case watchCoalesce = "watch.coalesce"
+        case captureLoss = "capture.loss"
     }
 
     /// Reads the file that is named, or the first of the usual ones that is there. A file that was named must be there.
@@ -52,9 +53,21 @@ struct Configuration {
         return number
     }
 
+    /// The share of a folder that may go at once without being looked at twice; nil where it is not set.
+    var lossPercent: Int? {
+        get throws {
+            guard let percent = try number(.captureLoss) else { return nil }
+            guard percent <= 100 else {
+                throw Failure(.usage, "capture.loss in \(path ?? "") is \(percent)", hint: "Write 0 to 100, per cent")
+            }
+            return percent
+        }
+    }
+
     /// Throws for a value that cannot be.
     func check() throws {
         _ = try number(.watchCoalesce)
+        _ = try lossPercent
         if let color = values[.color], GlobalOptions.ColorMode(rawValue: color) == nil {
             throw Failure(
                 .usage, "color in \(path ?? "") is \(TerminalText.safe(color))", hint: "Write auto, always or never")

@@ -65,6 +65,7 @@ extension Failure {
     private init(journal error: JournalError) {
         switch error {
         case .damaged, .foreignSegment: self.init(.damaged, "\(error)", hint: Failure.checkHint)
+        case .replaced: self.init(.locked, "\(error)")
         case .readOnly: self.init(.permission, "\(error)", hint: Failure.ownerHint)
         case .tooLarge: self.init(.failed, "\(error)")
         }

@@ -40,6 +40,9 @@ struct FileArgument {
         }
     }
 
+    /// Puts what `body` hands out there, piece by piece, in the place of what was there before.
+    func write(_ body: ((RawSpan) throws -> Void) throws -> Void) throws { try Directory.replaceFile(path, body) }
+
     /// Puts the bytes there, in the place of what was there before; nobody else may read it.
     func write(_ bytes: [UInt8]) throws { try Directory.replaceFile(path, with: bytes.span.bytes) }
 }

@@ -111,7 +111,7 @@ struct Restoring {
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
-            try FileArgument(file).write(try SavedPlan.encoded(plan, kind: kind, in: vault))
+            try FileArgument(file).write { try SavedPlan.encode(plan, kind: kind, in: vault, $0) }
         }
         if way.isOnlyPlanned { return try answer.plan(plan, savedAs: way.savePlan) }
         try before(plan)

@@ -74,7 +74,9 @@ struct ScanCommand: Verb {
     private func scan(_ account: Account, _ vault: OpenVault, _ context: CommandContext) throws -> PassReport {
         let began = ProgressLine.now()
         let line = ProgressLine("scan \(account.state.address)", unit: "messages", options: context.options)
-        let scan = SmartScan(vault, account, try Location(of: account).openSource(), deep: deep)
+        let scan = SmartScan(
+            vault, account, try Location(of: account).openSource(), deep: deep,
+            lossPercent: try context.configuration.lossPercent ?? AccountCapture.usualLossPercent)
         let report = try scan.run { line.update($0.messages, of: $0.totalMessages, bytes: $0.bytes) }
         line.finish()
         let took = ProgressLine.now() - began

@@ -98,6 +98,7 @@ struct WatchCommand: Verb {
         var options = RealtimeOptions()
         options.coalescingMilliseconds = max(0, try coalesce ?? context.configuration.number(.watchCoalesce) ?? 20)
         options.longestCoalescingMilliseconds = max(options.coalescingMilliseconds * 3, 1)
+        options.lossPercent = try context.configuration.lossPercent ?? options.lossPercent
         let scanner = try RealtimeScanner(vault, sources, options: options)
         try scanner.run(
             isStopped: { stop.isRequested }, waker: { stop.wakes($0) },
