@@ -40,6 +40,8 @@ struct ProcessTests {
     func kills() async throws {
         let directory = try JournalDirectory(segmentBytes: 3_000)
         let log = directory.scratch.appending("acknowledged")
+        // A very first append that is killed leaves what cannot be told from an LMDB that fell back: a vault heals that when it is opened.
+        try directory.append(["begin"])
         var generator = SeededGenerator.announced()
         for _ in 0..<30 {
             let (path, acknowledgements) = (directory.path.string, log.string)

@@ -127,14 +127,22 @@ extension VaultCheckpoints {
         return tree.root
     }
 
+    /// As far as the newest checkpoint goes: what stands behind was being written when a checkpoint did not come to its end, and is written
+    /// anew by the next one.
     private func areSubtreesSound() throws -> Bool {
-        guard let found = try bytes(subtreesPath) else { return true }
-        let complete = head() / StoredSubtrees.records
-        guard let stored = try StoredSubtrees(reading: subtreesPath, vault: vault.id, limit: .max),
-            stored.count <= complete, found.count % Digest.byteCount == 0
+        guard Directory.exists(subtreesPath), let note = try newestBytes(), let key = try bytes(publicKeyPath),
+            let signer = publicKey(key)
+        else { return true }
+        let size: UInt64
+        // A note that does not hold has been told of, and vouches for nothing.
+        do throws(TransparencyError) { size = try read(note, by: signer).checkpoint.size } catch { return true }
+        let count = min(size, head()) / StoredSubtrees.records
+        guard count > 0 else { return true }
+        guard let stored = try StoredSubtrees(reading: subtreesPath, vault: vault.id, limit: count),
+            stored.count == count
         else { return false }
         let tree = JournalTree(journal: vault.journal)
-        for index in 0..<stored.count {
+        for index in 0..<count {
             let subtree = Subtree(level: StoredSubtrees.level, index: index)
             guard try tree.hash(subtree) == stored.hash(subtree) else { return false }
         }

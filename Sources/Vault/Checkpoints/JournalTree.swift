@@ -57,7 +57,7 @@ struct JournalTree {
             }
         }
         try file.append(hashes)
-        try file.cut()
+        try file.finish()
         stored = file
     }
 }

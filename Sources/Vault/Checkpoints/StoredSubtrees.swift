@@ -81,6 +81,9 @@ struct StoredSubtrees {
         count += UInt64(hashes.count)
     }
 
-    /// Takes away what stands behind the hashes that count.
-    func cut() throws(FileError) { try file.truncate(to: StoredSubtrees.offset(count)) }
+    /// Takes away what stands behind the hashes that count, and puts them on the disk.
+    func finish() throws(FileError) {
+        try file.truncate(to: StoredSubtrees.offset(count))
+        try file.sync()
+    }
 }
