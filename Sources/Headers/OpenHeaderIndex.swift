@@ -150,9 +150,9 @@ public final class OpenHeaderIndex: Sendable {
 
     private func apply(_ journal: OpenJournal, through last: TransactionID) throws -> TransactionID {
         try environment.write { (transaction: inout WriteTransaction) -> TransactionID in
-            var position = Position(version: OpenHeaderIndex.version, transaction: .beginning, leaf: .zero)
+            var position = FollowedPosition(version: OpenHeaderIndex.version, transaction: .beginning, leaf: .zero)
             if let bytes = try transaction.value(meta, Key(0 as UInt64)) {
-                position = try Position(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
+                position = try FollowedPosition(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
             }
             // Another process was here first.
             guard position.transaction < last else { return position.transaction }
@@ -180,7 +180,7 @@ public final class OpenHeaderIndex: Sendable {
     }
 
     /// The journal it was made from must be this one.
-    private func check(_ position: Position, _ journal: OpenJournal) throws {
+    private func check(_ position: FollowedPosition, _ journal: OpenJournal) throws {
         guard position.transaction > .beginning else { return }
         let leaf = try journal.withRecord(position.transaction) { $0.leafHash }
         guard leaf == position.leaf else { throw HeaderIndexUnusable(reason: "it was made from another journal") }
@@ -197,37 +197,12 @@ public final class OpenHeaderIndex: Sendable {
         }
     }
 
-    private struct Position {
-        var version: UInt64
-        var transaction: TransactionID
-        var leaf: Digest
-
-        func encoded() -> [UInt8] {
-            var writer = ByteWriter(capacity: 48)
-            writer.integer(version)
-            writer.integer(transaction.rawValue)
-            writer.digest(leaf)
-            return writer.bytes
-        }
-
-        init(version: UInt64, transaction: TransactionID, leaf: Digest) {
-            (self.version, self.transaction, self.leaf) = (version, transaction, leaf)
-        }
-
-        init(_ bytes: RawSpan) throws {
-            var reader = ByteReader(bytes)
-            version = try reader.integer()
-            transaction = TransactionID(rawValue: try reader.integer())
-            leaf = try reader.digest()
-        }
-    }
-
-    private func stored() throws -> Position? {
-        try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
+    private func stored() throws -> FollowedPosition? {
+        try environment.read { (transaction: borrowing ReadTransaction) -> FollowedPosition? in
             guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else { return nil }
             // The first version had no checksums.
             if bytes.byteCount == 48 { throw HeaderIndexUnusable(reason: "it is of version 1") }
-            return try Position(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
+            return try FollowedPosition(OpenHeaderIndex.payload(Key(0 as UInt64), bytes))
         }
     }
 }

@@ -283,7 +283,6 @@ public struct JournalRepair {
 
     private static func previousLeaf(_ record: [UInt8]) -> Digest { Digest(record.span.bytes.extracting(32..<64)) }
 
-    // Bytes that are no record have no leaf hash.
     /// The record without what has been purged; nil where it has nothing of that.
     private static func redacted(_ record: [UInt8], _ purged: PurgedItems) -> [UInt8]? {
         // It was a record, with a body that decodes, when it was taken.
@@ -292,6 +291,7 @@ public struct JournalRepair {
         } catch { return nil }
     }
 
+    // Bytes that are no record have no leaf hash.
     private static func leaf(_ record: [UInt8]) -> Digest? { (try? RecordView(record.span.bytes))?.leafHash }
 }
 

@@ -28,9 +28,9 @@ extension OpenProjections {
     private func apply(
         _ journal: OpenJournal, through head: TransactionID, atMost batch: Int, in transaction: inout WriteTransaction
     ) throws -> TransactionID {
-        var position = Position(version: OpenProjections.version, transaction: .beginning, leaf: .zero)
+        var position = FollowedPosition(version: OpenProjections.version, transaction: .beginning, leaf: .zero)
         if let bytes = try transaction.value(meta, Key(0 as UInt64)) {
-            position = try Position(RowKind.meta.payload(Key(0 as UInt64), bytes))
+            position = try FollowedPosition(RowKind.meta.payload(Key(0 as UInt64), bytes))
         }
         guard position.transaction < head else { return position.transaction }
         // The journal the projections were made from must be this one.

@@ -55,33 +55,8 @@ public final class OpenProjections: Sendable {
     /// How far the projections follow the journal.
     public func position() throws -> TransactionID { try storedPosition()?.transaction ?? .beginning }
 
-    struct Position {
-        var version: UInt64
-        var transaction: TransactionID
-        var leaf: Digest
-
-        func encoded() -> [UInt8] {
-            var writer = ByteWriter(capacity: 48)
-            writer.integer(version)
-            writer.integer(transaction.rawValue)
-            writer.digest(leaf)
-            return writer.bytes
-        }
-
-        init(version: UInt64, transaction: TransactionID, leaf: Digest) {
-            (self.version, self.transaction, self.leaf) = (version, transaction, leaf)
-        }
-
-        init(_ bytes: RawSpan) throws {
-            var reader = ByteReader(bytes)
-            version = try reader.integer()
-            transaction = TransactionID(rawValue: try reader.integer())
-            leaf = try reader.digest()
-        }
-    }
-
-    func storedPosition() throws -> Position? {
-        try environment.read { (transaction: borrowing ReadTransaction) -> Position? in
+    func storedPosition() throws -> FollowedPosition? {
+        try environment.read { (transaction: borrowing ReadTransaction) -> FollowedPosition? in
             guard let bytes = try transaction.value(meta, Key(0 as UInt64)) else {
                 // A changed key: what follows from the beginning would be counted twice.
                 guard try transaction.count(meta) == 0 else {
@@ -91,7 +66,7 @@ public final class OpenProjections: Sendable {
             }
             // The first version had no checksums.
             if bytes.byteCount == 48 { throw ProjectionsUnusable(reason: "they are of version 1") }
-            return try Position(RowKind.meta.payload(Key(0 as UInt64), bytes))
+            return try FollowedPosition(RowKind.meta.payload(Key(0 as UInt64), bytes))
         }
     }
 
