@@ -176,7 +176,7 @@ private final class Pass {
     /// Looks at what else there is about folders in which something is new.
     private func addAttributes(_ folders: inout FolderComparison) throws {
         func look(_ folder: inout SourceFolder) throws {
-            guard folder.problem == nil else { return }
+            guard folder.problem == nil, folder.attributes == nil else { return }
             folder.attributes = try capture.source.attributes(of: folder)
         }
         for index in folders.pairs.indices {
