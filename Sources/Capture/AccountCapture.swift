@@ -182,7 +182,7 @@ private final class Pass {
         let seen = Dictionary(
             (before?.pairs.map(\.source) ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         func look(_ folder: inout SourceFolder) throws {
-            guard folder.problem == nil else { return }
+            guard folder.problem == nil, folder.attributes == nil else { return }
             if !isFull, let seen = seen[folder.name], seen.attributes != nil, !folder.checkpoint.isEmpty,
                 seen.checkpoint == folder.checkpoint, seen.identity == folder.identity
             {

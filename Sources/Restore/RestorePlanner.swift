@@ -60,8 +60,11 @@ public struct RestorePlanner {
     }
 
     private mutating func make() throws -> RestorePlan {
-        var messages = try selectedMessages()
-        for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        let isAboutMessages = ![.folders, .shares].contains(request.only)
+        var messages = request.only == .shares ? [] : try selectedMessages()
+        for folder in try target.folders() {
+            present.append(isAboutMessages ? try PresentFolder(folder, in: target) : PresentFolder(unlisted: folder))
+        }
         if case .changes(let range, let items) = request.selection { messages += try takeBack(items, in: range) }
         if !request.restoredBefore.isEmpty {
             let all = messages.count
@@ -69,7 +72,7 @@ public struct RestorePlanner {
             plan.skipped += all - messages.count
         }
         if case .account = request.selection, request.into == nil { try planFolders() }
-        if request.only != .folders {
+        if isAboutMessages {
             var byFolder: [Int: [Int]] = [:]
             for (index, message) in messages.enumerated() {
                 guard let folder = try folder(of: message) else { continue }
@@ -89,7 +92,7 @@ public struct RestorePlanner {
         if let room = plan.room, room < plan.bytes {
             plan.warnings.append("It needs \(plan.bytes) bytes, and the target has room for \(room)")
         }
-        try warnOfEmptiness(messages.count)
+        if request.only != .shares { try warnOfEmptiness(messages.count) }
         return plan
     }
 
@@ -180,31 +183,24 @@ public struct RestorePlanner {
         try projections.pointers(request.account.number, asOf: request.point) { found in
             if found.item.kind == .folder, !found.pointer.isDeleted { pointers.append(found) }
         }
-        var states: [FolderState] = []
+        var folders: [(item: ItemID, state: FolderState)] = []
         try vault.journal.states(pointers) { recorded in
-            if let state = recorded.state.folder { states.append(state) }
+            if let state = recorded.state.folder { folders.append((recorded.item, state)) }
         }
+        folders.sort { $0.state.joinedPath.lexicographicallyPrecedes($1.state.joinedPath) }
         var subscribed: [[[UInt8]]] = []
-        for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
-            _ = try plannedFolder(state, for: nil)
-            if state.isSubscribed { subscribed.append(state.path) }
-            warnOfRights(state)
+        for (item, state) in folders {
+            if request.only != .shares {
+                _ = try plannedFolder(state, for: item)
+                if state.isSubscribed { subscribed.append(state.path) }
+            }
+            try planAttributes(of: item, state)
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
-        let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
-        if Set(all) != Set(there) { plan.subscriptions = all }
-    }
-
-    /// Rights of others are not given again by a restore; they are named, never dropped in silence.
-    private mutating func warnOfRights(_ state: FolderState) {
-        let prefix = Array("acl ".utf8)
-        let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {
-            "\(String(decoding: $0.name.dropFirst(prefix.count), as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
-        }
-        guard !rights.isEmpty, !isHome || !present.contains(where: { $0.folder.path == state.path }) else { return }
-        plan.warnings.append(
-            "rights that are not given again, of \(String(decoding: state.joinedPath, as: UTF8.self)): "
-                + rights.joined(separator: ", "))
+        let isExact = request.isExact && request.only != .shares
+        let all = isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
+        let mounts = try newMountPoints(folders)
+        if Set(all) != Set(there) || !mounts.isEmpty { plan.subscriptions = all + mounts }
     }
 
     /// The folder a message goes to; nil when the target can have no such folder, which is reported.

@@ -102,7 +102,8 @@ struct Restoring {
 
     /// Shows, saves or carries out a plan. `before`: what must be done just before anything is written.
     func run(
-        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, origin: [Note.Field] = [],
+        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, ledger: RestoreLedger = .own,
+        origin: [Note.Field] = [],
         before: (RestorePlan) throws -> Void = { _ in }, after: (RestoreReport) throws -> Void = { _ in }
     ) throws {
         for warning in plan.warnings { context.remark("warning: \(warning)") }
@@ -115,7 +116,7 @@ struct Restoring {
         }
         if way.isOnlyPlanned { return try answer.plan(plan, savedAs: way.savePlan) }
         try before(plan)
-        let done = try Restoring.execute(context, plan, from: vault, kind: kind, origin: origin)
+        let done = try Restoring.execute(context, plan, from: vault, kind: kind, ledger: ledger, origin: origin)
         try after(done.report)
         try answer.report(plan, done)
     }
