@@ -14,6 +14,8 @@ public struct RestorePlanner {
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
     let isHome: Bool
+    /// Whether the server that is written to is the one that gave messages their marks: there a mark is the message.
+    private let knowsMarks: Bool
     /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
     private let delivered: [ItemID: [[[UInt8]]]]
     var plan: RestorePlan
@@ -42,6 +44,9 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
+        knowsMarks = request.account.state.sources.contains { source in
+            request.target.isSameServer(as: source)
+        }
         delivered = target.takesNames ? [:] : try known ?? RestorePlanner.delivered(vault, request)
     }
 
@@ -255,7 +260,13 @@ public struct RestorePlanner {
         var taken = Set<[UInt8]>()
         if let place { present[place].expect(sizes: Set(messages.map(\.state.size))) }
         var others: [(step: RestoreStep, message: Wanted)] = []
-        for message in messages {
+        // Those that are there under their names first: none of them is taken for a copy of itself that is not.
+        let isThere = messages.map { message in
+            (target.takesNames || isHome)
+                && place.map { present[$0].listing.position(message.state.sourceName) != nil } ?? false
+        }
+        let order = messages.indices.filter { isThere[$0] } + messages.indices.filter { !isThere[$0] }
+        for message in order.map({ messages[$0] }) {
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
                     Unrestored(message.item, .broken, "its bytes could not be read when it was captured"))
@@ -274,6 +285,10 @@ public struct RestorePlanner {
             }
             let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
             if let place, !isNamed, let there = present[place].claim(anyOf: known) {
+                try planExisting(&step, there, place, message)
+            } else if let place, knowsMarks, !isNamed, !request.isExact, !request.verifiesBytes,
+                let there = try present[place].find(mark: message.state.marks.emailID, size)
+            {
                 try planExisting(&step, there, place, message)
             } else if let place,
                 let there = try present[place].find(
