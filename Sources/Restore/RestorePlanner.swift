@@ -123,6 +123,12 @@ public struct RestorePlanner {
         case .items(let items):
             for item in items {
                 guard let pointer = try projections.pointer(account, item, asOf: request.point) else {
+                    if let purged = try vault.purges(of: account).item(item, account) {
+                        throw Failure(
+                            .purged,
+                            "\(item) of \(request.account.state.address) was purged at \(purged.mark.time) (\(purged.mark.transaction)) by \(purged.mark.operation)\(purged.mark.rule.map { ", under the rule \($0)" } ?? "")",
+                            hint: "What was purged is nowhere in this vault any more")
+                    }
                     throw Failure(
                         .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
                         hint: "Its first state: yestermail history \(request.account.state.address) \(item)")
