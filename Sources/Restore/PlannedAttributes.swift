@@ -148,7 +148,7 @@ extension RestorePlanner {
         case .same: return attribute.name
         case .renamed(let name): return FolderAttribute.accessControl + name
         case .absent(let address):
-            let why = "\(address) is an account that is not there"
+            let why = identities.isUnchanged ? "\(address) was removed" : "\(address) has no account here"
             report(identities.isUnchanged ? .unknown : .unmapped, item, state, attribute, nil, why)
             return identities.isUnchanged ? attribute.name : nil
         case .unknown:
@@ -165,7 +165,7 @@ extension RestorePlanner {
             let identifier = Array(attribute.name.dropFirst(FolderAttribute.accessControl.count))
             switch identities.answer(identifier, owner: request.account) {
             case .unknown: why += ", to nobody the vault knows"
-            case .absent(let address): why += ", to \(address), which is an account no more"
+            case .absent(let address): why += ", to \(address), which was removed"
             case .same, .renamed: break
             }
         }
@@ -269,7 +269,7 @@ extension RestorePlanner {
         case .same: break
         case .renamed(let name): mapped[index] = name
         case .absent, .unknown:
-            add(nowhere("\(person.address.text) is an account that is not there"))
+            add(nowhere("\(person.address.text) \(identities.isUnchanged ? "was removed" : "has no account here")"))
             return identities.isUnchanged ? path : nil
         }
         return mapped

@@ -29,6 +29,22 @@ public struct RestorePlan: Sendable {
 
     init(_ request: RestoreRequest) { self.request = request }
 
+    /// A plan of nothing at all.
+    public init(nothing request: RestoreRequest) { self.init(request) }
+
+    /// The same with rights and annotations that another plan for the same target has found.
+    public func with(_ attributes: [PlannedAttribute], of folders: [PlannedFolder]) -> RestorePlan {
+        var plan = self
+        for var attribute in attributes {
+            let folder = folders[attribute.folder]
+            let known = plan.folders.firstIndex { $0.name == folder.name }
+            attribute.folder = known ?? plan.folders.count
+            if known == nil { plan.folders.append(folder) }
+            plan.attributes.append(attribute)
+        }
+        return plan
+    }
+
     public func count(_ action: RestoreStep.Action) -> Int { steps.count { $0.action == action } }
 
     public var newFolders: Int { folders.count { !$0.exists } }

@@ -234,6 +234,7 @@ public struct RestoreRun {
                 .init("merged", .number(Int64(report.merged))), .init("skipped", .number(Int64(report.skipped))),
                 .init("removed", .number(Int64(report.removed))),
                 .init("unrestored", .number(Int64(report.unrestored.count))),
+                .init("attributes", .number(Int64(report.attributes))),
                 .init("bytes", .number(Int64(report.bytes))),
             ])
     }

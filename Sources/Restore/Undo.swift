@@ -15,6 +15,8 @@ public struct RecordedOperation: Sendable {
     public var source: (vault: String, account: String)?
     /// The operation it took back.
     public var undoes: UniqueID?
+    /// As of when it restored.
+    public var point: TransactionID?
     public var began: TransactionID
     public var beganTime: Timestamp
     /// Nil when it never ended: the process died.
@@ -39,6 +41,7 @@ extension OpenVault {
                         id: operation, account: account.number, kind: text("kind"), target: text("target"),
                         source: note.text("source_vault").map { _ in (text("source_vault"), text("source_account")) },
                         undoes: note.text("undoes").flatMap { UniqueID(String(decoding: $0, as: UTF8.self)) },
+                        point: note.number("point").map { TransactionID(rawValue: UInt64(clamping: $0)) },
                         began: id,
                         beganTime: recorded.time)
                 } else {

@@ -14,7 +14,7 @@ struct RestoreAnswer {
         if context.isJSON { return try planJSON(plan, savedAs: file) }
         let output = context.output
         try output.line(
-            "Plan: as of \(context.text(point.time)) (\(point.transaction)), to \(TerminalText.safe("\(plan.request.target)"))"
+            "Plan: \(wording(of: plan.request.selection)), to \(TerminalText.safe("\(plan.request.target)"))"
         )
         var table = TextTable([.init("", .left), .init("", .right), .init("", .left)])
         func row(_ what: String, _ count: Int, _ more: String = "") {
@@ -47,6 +47,21 @@ struct RestoreAnswer {
             try output.line(nothing ? "Nothing to do." : "Nothing was written. Run it without --dry-run to do it.")
         }
         if !plan.unrestored.isEmpty { throw ExitStatus(.partial) }
+    }
+
+    /// What is brought back, as of when.
+    private func wording(of selection: RestoreRequest.Selection) -> String {
+        let asOf = "as of \(context.text(point.time)) (\(point.transaction))"
+        switch selection {
+        case .account(nil), .items: return asOf
+        case .account(let since?):
+            let all = since == .beginning ? "" : " since \(since)"
+            return "\(asOf), with what was deleted\(all)"
+        case .deleted(let range, _):
+            return "what was deleted from \(range.lowerBound) to \(range.upperBound), as it was before"
+        case .changes(let range, _):
+            return "what happened from \(range.lowerBound) to \(range.upperBound), taken back"
+        }
     }
 
     private func verb(_ action: RestoreStep.Action) -> String {

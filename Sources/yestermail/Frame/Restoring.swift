@@ -129,7 +129,8 @@ struct Restoring {
 
     /// Shows, saves or carries out a plan. `before`: what must be done just before anything is written.
     func run(
-        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, ledger: RestoreLedger = .own,
+        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, newAddress: String? = nil,
+        ledger: RestoreLedger = .own,
         origin: [Note.Field] = [],
         before: (RestorePlan) throws -> Void = { _ in }, after: (RestoreReport) throws -> Void = { _ in }
     ) throws {
@@ -140,7 +141,9 @@ struct Restoring {
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
-            try FileArgument(file).write { try SavedPlan.encode(plan, kind: kind, in: vault, $0) }
+            try FileArgument(file).write {
+                try SavedPlan.encode(plan, kind: kind, in: vault, newAddress: newAddress, $0)
+            }
         }
         if way.isOnlyPlanned { return try answer.plan(plan, savedAs: way.savePlan) }
         try before(plan)

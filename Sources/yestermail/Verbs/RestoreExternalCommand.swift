@@ -41,10 +41,16 @@ struct RestoreExternalCommand: Verb {
     @Flag(help: "Make no accounts: those that are not here are named and left out.") var skipProvisioning = false
     @Flag(help: "Also accounts that have been removed there.") var withDeleted = false
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
+    @Option(
+        help: ArgumentHelp(
+            "Put the plan into this file and do nothing else; run it with restore --plan.", valueName: "file"),
+        completion: .file())
+    var savePlan: String?
     @OptionGroup(title: "Of a mail server") var server: ServerOptions
 
     func run(_ context: CommandContext) throws {
-        let ours = try context.vault(dryRun ? .reading : .writing)
+        let isOnlyPlanned = dryRun || savePlan != nil
+        let ours = try context.vault(isOnlyPlanned ? .reading : .writing)
         _ = try context.projections(ours)
         let foreign = try ForeignVault.open(source, beside: ours)
         _ = try context.projections(foreign)
@@ -55,10 +61,25 @@ struct RestoreExternalCommand: Verb {
             point = try context.point(at, landmarks, foreign)
         }
         let wanted = try selected(among: try foreign.accounts())
-        var restore = ExternalRestore(
-            context: context, ours: ours, foreign: foreign, point: point, to: to, server: server,
-            skipsProvisioning: skipProvisioning, isOnlyPlanned: dryRun)
-        try restore.run(wanted, onlyProvisioning: provisioningOnly)
+        func run(_ save: ((RestorePlan) throws -> Void)?) throws {
+            var restore = ExternalRestore(
+                context: context, ours: ours, foreign: foreign, point: point, to: to, server: server,
+                skipsProvisioning: skipProvisioning, isOnlyPlanned: isOnlyPlanned, save: save)
+            try restore.run(wanted, onlyProvisioning: provisioningOnly, savedAs: savePlan)
+        }
+        guard let savePlan else { return try run(nil) }
+        var isPartial = false
+        try FileArgument(savePlan).write { emit in
+            try withoutActuallyEscaping(emit) { emit in
+                var writer = try SavedPlans.Writer(VaultPlace.absolute(source), foreign, in: ours, emit)
+                // A plan that names what cannot be restored is a plan all the same.
+                do { try run { try writer.add($0, emit) } } catch let status as ExitStatus
+                    where status.code == Failure.Code.partial.exitStatus
+                { isPartial = true }
+                try writer.end(emit)
+            }
+        }
+        if isPartial { throw ExitStatus(.partial) }
     }
 
     private func selected(among all: [Account]) throws -> [Account] {

@@ -189,7 +189,10 @@ struct Shares {
         context.remark(
             count == 0
                 ? "The shares of \(accounts) are as they should be."
-                : "\(Quantity.count(count, "finding")) in \(accounts). Put right what can be with: yestermail shares fix"
+                : "\(Quantity.count(count, "finding")) in \(accounts). "
+                    + (found.contains { $0.1.shares.contains(where: \.isFixable) }
+                        ? "Put right what can be with: yestermail shares fix"
+                        : "There is nothing that shares fix could put right")
         )
     }
 }
