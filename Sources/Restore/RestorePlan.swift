@@ -12,6 +12,10 @@ public struct RestorePlan: Sendable {
     public var conflicts: [(item: ItemID, why: String)] = []
     /// Items that cannot be restored, known beforehand.
     public var unrestored: [Unrestored] = []
+    /// Rights and annotations of folders that are to be made what they were.
+    public var attributes: [PlannedAttribute] = []
+    /// What about shares is not as it should be; only where that was asked for.
+    public var shares: [ShareFinding] = []
     /// Folders to be subscribed, all of them; nil leaves subscriptions alone.
     public var subscriptions: [[[UInt8]]]?
     /// Raw bytes to be written.
@@ -28,6 +32,9 @@ public struct RestorePlan: Sendable {
     public func count(_ action: RestoreStep.Action) -> Int { steps.count { $0.action == action } }
 
     public var newFolders: Int { folders.count { !$0.exists } }
+
+    /// Whether nothing would be done.
+    public var isEmpty: Bool { steps.isEmpty && newFolders == 0 && subscriptions == nil && attributes.isEmpty }
 }
 
 /// A folder a restore writes into.
@@ -102,6 +109,8 @@ public struct RestoreReport: Sendable {
     public var altered = 0
     public var foldersCreated = 0
     public var foldersRemoved = 0
+    /// Rights and annotations that are what they should be now.
+    public var attributes = 0
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }

@@ -14,6 +14,8 @@ public struct RestorePlanner {
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
     let isHome: Bool
+    /// Whether the server that is written to is the one that gave messages their marks: there a mark is the message.
+    private let knowsMarks: Bool
     /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
     private let delivered: [ItemID: [[[UInt8]]]]
     var plan: RestorePlan
@@ -42,6 +44,9 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
+        knowsMarks = request.account.state.sources.contains { source in
+            request.target.isSameServer(as: source)
+        }
         delivered = target.takesNames ? [:] : try known ?? RestorePlanner.delivered(vault, request)
     }
 
@@ -60,8 +65,11 @@ public struct RestorePlanner {
     }
 
     private mutating func make() throws -> RestorePlan {
-        var messages = try selectedMessages()
-        for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        let isAboutMessages = ![.folders, .shares].contains(request.only)
+        var messages = request.only == .shares ? [] : try selectedMessages()
+        for folder in try target.folders() {
+            present.append(isAboutMessages ? try PresentFolder(folder, in: target) : PresentFolder(unlisted: folder))
+        }
         if case .changes(let range, let items) = request.selection { messages += try takeBack(items, in: range) }
         if !request.restoredBefore.isEmpty {
             let all = messages.count
@@ -69,7 +77,7 @@ public struct RestorePlanner {
             plan.skipped += all - messages.count
         }
         if case .account = request.selection, request.into == nil { try planFolders() }
-        if request.only != .folders {
+        if isAboutMessages {
             var byFolder: [Int: [Int]] = [:]
             for (index, message) in messages.enumerated() {
                 guard let folder = try folder(of: message) else { continue }
@@ -89,7 +97,7 @@ public struct RestorePlanner {
         if let room = plan.room, room < plan.bytes {
             plan.warnings.append("It needs \(plan.bytes) bytes, and the target has room for \(room)")
         }
-        try warnOfEmptiness(messages.count)
+        if request.only != .shares { try warnOfEmptiness(messages.count) }
         return plan
     }
 
@@ -115,6 +123,12 @@ public struct RestorePlanner {
         case .items(let items):
             for item in items {
                 guard let pointer = try projections.pointer(account, item, asOf: request.point) else {
+                    if let purged = try vault.purges(of: account).item(item, account) {
+                        throw Failure(
+                            .purged,
+                            "\(item) of \(request.account.state.address) was purged at \(purged.mark.time) (\(purged.mark.transaction)) by \(purged.mark.operation)\(purged.mark.rule.map { ", under the rule \($0)" } ?? "")",
+                            hint: "What was purged is nowhere in this vault any more")
+                    }
                     throw Failure(
                         .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
                         hint: "Its first state: yestermail history \(request.account.state.address) \(item)")
@@ -180,31 +194,24 @@ public struct RestorePlanner {
         try projections.pointers(request.account.number, asOf: request.point) { found in
             if found.item.kind == .folder, !found.pointer.isDeleted { pointers.append(found) }
         }
-        var states: [FolderState] = []
+        var folders: [(item: ItemID, state: FolderState)] = []
         try vault.journal.states(pointers) { recorded in
-            if let state = recorded.state.folder { states.append(state) }
+            if let state = recorded.state.folder { folders.append((recorded.item, state)) }
         }
+        folders.sort { $0.state.joinedPath.lexicographicallyPrecedes($1.state.joinedPath) }
         var subscribed: [[[UInt8]]] = []
-        for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
-            _ = try plannedFolder(state, for: nil)
-            if state.isSubscribed { subscribed.append(state.path) }
-            warnOfRights(state)
+        for (item, state) in folders {
+            if request.only != .shares {
+                _ = try plannedFolder(state, for: item)
+                if state.isSubscribed { subscribed.append(state.path) }
+            }
+            try planAttributes(of: item, state)
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
-        let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
-        if Set(all) != Set(there) { plan.subscriptions = all }
-    }
-
-    /// Rights of others are not given again by a restore; they are named, never dropped in silence.
-    private mutating func warnOfRights(_ state: FolderState) {
-        let prefix = Array("acl ".utf8)
-        let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {
-            "\(String(decoding: $0.name.dropFirst(prefix.count), as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
-        }
-        guard !rights.isEmpty, !isHome || !present.contains(where: { $0.folder.path == state.path }) else { return }
-        plan.warnings.append(
-            "rights that are not given again, of \(String(decoding: state.joinedPath, as: UTF8.self)): "
-                + rights.joined(separator: ", "))
+        let isExact = request.isExact && request.only != .shares
+        let all = isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
+        let mounts = try newMountPoints(folders)
+        if Set(all) != Set(there) || !mounts.isEmpty { plan.subscriptions = all + mounts }
     }
 
     /// The folder a message goes to; nil when the target can have no such folder, which is reported.
@@ -259,7 +266,13 @@ public struct RestorePlanner {
         var taken = Set<[UInt8]>()
         if let place { present[place].expect(sizes: Set(messages.map(\.state.size))) }
         var others: [(step: RestoreStep, message: Wanted)] = []
-        for message in messages {
+        // Those that are there under their names first: none of them is taken for a copy of itself that is not.
+        let isThere = messages.map { message in
+            (target.takesNames || isHome)
+                && place.map { present[$0].listing.position(message.state.sourceName) != nil } ?? false
+        }
+        let order = messages.indices.filter { isThere[$0] } + messages.indices.filter { !isThere[$0] }
+        for message in order.map({ messages[$0] }) {
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
                     Unrestored(message.item, .broken, "its bytes could not be read when it was captured"))
@@ -278,6 +291,10 @@ public struct RestorePlanner {
             }
             let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
             if let place, !isNamed, let there = present[place].claim(anyOf: known) {
+                try planExisting(&step, there, place, message)
+            } else if let place, knowsMarks, !isNamed, !request.isExact, !request.verifiesBytes,
+                let there = try present[place].find(mark: message.state.marks.emailID, size)
+            {
                 try planExisting(&step, there, place, message)
             } else if let place,
                 let there = try present[place].find(

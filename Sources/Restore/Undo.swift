@@ -114,7 +114,36 @@ public enum Undo {
             try undo(done, index, &place, forms, &leaving, &plan)
             present[folder.sourceName] = place
         }
+        try undoAttributes(vault, operation, present, view, indexes, &plan)
         return plan
+    }
+
+    /// Rights and annotations are as they were before, where they still are as they were made.
+    private static func undoAttributes(
+        _ vault: OpenVault, _ operation: RecordedOperation, _ present: [[UInt8]: PresentFolder],
+        _ view: any TargetView, _ indexes: [[UInt8]: Int], _ plan: inout RestorePlan
+    ) throws {
+        var indexes = indexes
+        var found: [(attribute: PlannedAttribute, folder: FolderState)] = []
+        try vault.eachStepNote(of: operation) { note in
+            found += note.fields.compactMap { PlannedAttribute.parse($0) }
+        }
+        for (done, folder) in found.reversed() {
+            guard let place = present[folder.sourceName], let live = try view.attributes(of: place.folder),
+                live.first(where: { $0.name == done.name })?.value == done.value
+            else {
+                plan.skipped += 1
+                continue
+            }
+            let index = indexes[folder.sourceName] ?? plan.folders.count
+            if indexes[folder.sourceName] == nil {
+                indexes[folder.sourceName] = index
+                plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: true))
+            }
+            plan.attributes.append(
+                PlannedAttribute(
+                    item: done.item, folder: index, name: done.name, value: done.before, before: done.value))
+        }
     }
 
     private static func undo(

@@ -29,6 +29,7 @@ struct ExternalRestore {
         var merged = 0
         var skipped = 0
         var foldersCreated = 0
+        var rights = 0
         var bytes: UInt64 = 0
         var unrestored: [Unrestored] = []
         var warnings: [String] = []
@@ -58,6 +59,9 @@ struct ExternalRestore {
         if !onlyProvisioning {
             for index in outcomes.indices { try attempt(index) { try $0.fill(index) } }
         }
+        // Last: rights and mount points are about accounts and folders of others, which must all be there.
+        let identities = try identities()
+        for index in outcomes.indices { try attempt(index) { try $0.share(index, identities) } }
         try answer(took: ProgressLine.now() - began)
     }
 
@@ -121,6 +125,7 @@ struct ExternalRestore {
         guard let target = outcomes[index].target else { return }
         var request = request(outcomes[index], target)
         request.only = .folders
+        request.rights = .left
         let plan = try RestorePlanner.plan(foreign, request, known: [:])
         outcomes[index].warnings = plan.warnings
         outcomes[index].foldersCreated = plan.newFolders
@@ -152,6 +157,7 @@ struct ExternalRestore {
             request.restoredBefore = map.items
             names = map.names
         }
+        request.rights = .left
         let plan = try RestorePlanner.plan(foreign, request, known: names)
         outcomes[index].warnings = plan.warnings
         guard !isOnlyPlanned else {
@@ -169,6 +175,43 @@ struct ExternalRestore {
         outcomes[index].bytes = done.bytes
         outcomes[index].unrestored = done.unrestored
         outcomes[index].losses = done.losses
+    }
+
+    /// Who is who: all that has come out of the other vault, before or now.
+    private func identities() throws -> IdentityMap {
+        var pairs = try IdentityMap.pairs(ours, of: foreign).map { foreign, own in
+            (foreign: foreign, own: own.map { (address: $0.state.address, target: $0.state.sources.first ?? "") })
+        }
+        for outcome in outcomes {
+            guard let target = outcome.target,
+                let place = pairs.firstIndex(where: { $0.foreign.number == outcome.foreign.number })
+            else { continue }
+            pairs[place].own = (outcome.foreign.state.address, target.description)
+        }
+        return IdentityMap(pairs)
+    }
+
+    /// Rights of others, and mount points.
+    private mutating func share(_ index: Int, _ identities: IdentityMap) throws {
+        guard let target = outcomes[index].target else { return }
+        var request = request(outcomes[index], target)
+        request.only = .folders
+        request.rights = .remapped(identities)
+        var plan = try RestorePlanner.plan(foreign, request, known: [:])
+        if let own = outcomes[index].own {
+            // What was given once and taken away here stays away.
+            let map = try ForeignMap(
+                ours, of: foreign.id, account: outcomes[index].foreign.state.id, into: own.number,
+                target: target.description)
+            plan.attributes.removeAll { map.attributes.contains([plan.folders[$0.folder].name, $0.name]) }
+        }
+        outcomes[index].rights = plan.attributes.count
+        outcomes[index].unrestored += plan.unrestored
+        outcomes[index].warnings += plan.warnings.filter { !outcomes[index].warnings.contains($0) }
+        guard !isOnlyPlanned, !plan.attributes.isEmpty || plan.subscriptions != nil else { return }
+        let done = try carryOut(plan, index)
+        outcomes[index].unrestored += done.unrestored.filter { !outcomes[index].unrestored.contains($0) }
+        outcomes[index].losses += done.losses
     }
 
     private func carryOut(_ plan: RestorePlan, _ index: Int) throws -> RestoreReport {
@@ -274,6 +317,7 @@ struct ExternalRestore {
                 for (name, count) in [
                     ("restored", outcome.restored), ("merged", outcome.merged), ("skipped", outcome.skipped),
                     ("unrestored", outcome.unrestored.count), ("folders_created", outcome.foldersCreated),
+                    ("rights", outcome.rights),
                 ] {
                     json.key(text: name)
                     json.value(count)

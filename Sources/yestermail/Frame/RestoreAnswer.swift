@@ -29,6 +29,8 @@ struct RestoreAnswer {
         let leaving = plan.steps.filter { $0.action == .removeFolder }.map { plan.folders[$0.folder] }
         row("remove folders", leaving.count, names(leaving))
         row("subscribe", plan.subscriptions?.count ?? 0)
+        row("give rights, annotations", plan.attributes.count { $0.value != nil })
+        row("take rights away", plan.attributes.count { $0.value == nil })
         row("already there", plan.skipped)
         row("cannot be restored", plan.unrestored.count)
         for line in table.lines() where !line.allSatisfy({ $0 == " " }) { try output.line("  " + line) }
@@ -38,7 +40,7 @@ struct RestoreAnswer {
             )
         }
         try details(plan.conflicts, plan.unrestored)
-        let nothing = plan.steps.isEmpty && plan.newFolders == 0 && plan.subscriptions == nil
+        let nothing = plan.isEmpty
         if let file {
             try output.line("Saved. Do it with: yestermail restore --plan \(TerminalText.safe(file))")
         } else {
@@ -88,7 +90,7 @@ struct RestoreAnswer {
                 ("folders_created", plan.newFolders), ("deliver", plan.count(.deliver)),
                 ("flags", plan.count(.setFlags)),
                 ("remove", plan.count(.remove)), ("folders_removed", plan.count(.removeFolder)),
-                ("skipped", plan.skipped),
+                ("attributes", plan.attributes.count), ("skipped", plan.skipped),
             ] {
                 json.key(text: name)
                 json.value(count)
@@ -126,6 +128,8 @@ struct RestoreAnswer {
                 json.value(report.foldersCreated)
                 json.key("folders_removed")
                 json.value(report.foldersRemoved)
+                json.key("attributes")
+                json.value(report.attributes)
                 json.key("bytes")
                 json.value(report.bytes)
                 json.key("seconds")
@@ -146,6 +150,7 @@ struct RestoreAnswer {
                 "\(Quantity.count(report.skipped)) skipped", "\(Quantity.count(report.unrestored.count)) unrestored",
             ]
             if report.removed > 0 { parts.append("\(Quantity.count(report.removed)) removed") }
+            if report.attributes > 0 { parts.append("\(Quantity.count(report.attributes, "right")) given") }
             if report.foldersRemoved > 0 { parts.append("\(Quantity.count(report.foldersRemoved, "folder")) removed") }
             try output.line(
                 "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"

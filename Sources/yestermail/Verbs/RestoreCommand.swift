@@ -43,7 +43,7 @@ struct RestoreOptions: ParsableArguments {
         completion: .file())
     var savePlan: String?
 
-    @Option(help: ArgumentHelp("missing, changed, flags, folders or all.", valueName: "scope"))
+    @Option(help: ArgumentHelp("missing, changed, flags, folders, shares or all.", valueName: "scope"))
     var only = Choice(RestoreRequest.Scope.missing)
 
     @Option(help: ArgumentHelp("Where another message has the name: keep, both or replace.", valueName: "rule"))

@@ -1,11 +1,9 @@
 internal import ArgumentParser
 internal import Connectors
 internal import Events
-internal import Files
 internal import Journal
 internal import Presentation
 internal import Restore
-internal import SystemPackage
 internal import Vault
 
 struct RestoreExternalCommand: Verb {
@@ -48,7 +46,7 @@ struct RestoreExternalCommand: Verb {
     func run(_ context: CommandContext) throws {
         let ours = try context.vault(dryRun ? .reading : .writing)
         _ = try context.projections(ours)
-        let foreign = try open(beside: ours)
+        let foreign = try ForeignVault.open(source, beside: ours)
         _ = try context.projections(foreign)
         let head = try foreign.journal.head()
         var point = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
@@ -61,33 +59,6 @@ struct RestoreExternalCommand: Verb {
             context: context, ours: ours, foreign: foreign, point: point, to: to, server: server,
             skipsProvisioning: skipProvisioning, isOnlyPlanned: dryRun)
         try restore.run(wanted, onlyProvisioning: provisioningOnly)
-    }
-
-    /// The other vault, opened so that nothing of it is written; what must be written stands in ours, under `state/`.
-    private func open(beside ours: OpenVault) throws -> OpenVault {
-        let path = FilePath(VaultPlace.absolute(source))
-        guard Directory.exists(path.appending("FORMAT")) else {
-            throw Failure(
-                .noVault, "there is no vault in \(TerminalText.safe(path.string))",
-                hint: "Name the directory that has a file FORMAT in it")
-        }
-        let id = try OpenVault.id(of: path)
-        guard id != ours.id else {
-            throw Failure(
-                .refused, "\(TerminalText.safe(path.string)) is this vault, or a copy of it: its ids are the same",
-                hint: "Use restore account with --vault \(TerminalText.safe(path.string))")
-        }
-        let workplace = ours.directory.appending("state/foreign-\(id)")
-        if !Directory.exists(workplace) { try Directory.create(workplace) }
-        do {
-            let vault = try OpenVault(path, workplace: workplace)
-            _ = try vault.journal.head()
-            return vault
-        } catch  where CommandContext.isDamage(error) {
-            throw Failure(
-                .damaged, "the vault in \(TerminalText.safe(path.string)) cannot be read as it is: \(error)",
-                hint: "Salvage it first: yestermail restore raw \(TerminalText.safe(path.string)) --to DIR")
-        }
     }
 
     private func selected(among all: [Account]) throws -> [Account] {
