@@ -14,8 +14,13 @@ public final class IMAPSource: Source {
     private let patience: IMAPPatience
     /// Connections that wait for work. Several threads use as many.
     private let idle = Mutex<[Parked]>([])
-    /// Why ``prepare()`` has not signed in, until somebody is told.
-    private let refusal = Mutex<(any Error)?>(nil)
+    private let ahead = Monitor<Ahead>(.none)
+
+    /// What ``prepare()`` has done.
+    private enum Ahead {
+        case none, begun
+        case done(Result<Parked, any Error>)
+    }
     /// Identities of mailboxes, for as long as their validity is the same.
     private let identities = Mutex<[MailboxName: KnownIdentity]>([:])
 
@@ -49,20 +54,28 @@ public final class IMAPSource: Source {
 
     // MARK: Connections
 
-    /// Signs in: that takes a server longer than to say that nothing is new. A refusal is kept for the first who needs the
-    /// connection: a server may lock out who is refused twice.
+    /// Signs in, in a thread of its own: that takes a server longer than to say that nothing is new. A refusal is kept for the first
+    /// who needs the connection: a server may lock out who is refused twice.
     public func prepare() {
-        do { park(try openSession()) } catch { refusal.withLock { $0 = error } }
+        ahead.change { $0 = .begun }
+        _ = WorkerThread { [self] in
+            let opened = Result { Parked(session: try openSession()) }
+            ahead.change { $0 = .done(opened) }
+        }
     }
 
-    /// A connection for work: a new one, or why there is none.
+    /// A connection for work: the one that was begun ahead, or why there is none, or a new one.
     private func connect() throws -> IMAPSession {
-        let refused = refusal.withLock { refusal in
-            defer { refusal = nil }
-            return refusal
+        let opened = ahead.wait { ahead -> Result<Parked, any Error>?? in
+            switch ahead {
+            case .none: return .some(nil)
+            case .begun: return nil
+            case .done(let opened):
+                ahead = .none
+                return .some(opened)
+            }
         }
-        if let refused { throw refused }
-        return try openSession()
+        return try opened?.get().session ?? openSession()
     }
 
     /// Held by no thread, so by whoever takes it next.

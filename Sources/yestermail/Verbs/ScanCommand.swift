@@ -3,7 +3,6 @@ internal import Capture
 internal import Connectors
 internal import Events
 internal import Presentation
-internal import Threads
 internal import Vault
 
 struct ScanCommand: Verb {
@@ -52,41 +51,37 @@ struct ScanCommand: Verb {
                 return account
             }
         }
+        // One account is scanned after the other; the next ones are signed in to meanwhile.
+        var next = wanted.makeIterator()
+        var opened: [(account: Account, source: Result<any Source, any Error>)] = []
+        func openAhead() {
+            while opened.count < ScanCommand.signInsAhead, let account = next.next() {
+                let source = Result { try Location(of: account).openSource() }
+                if case .success(let source) = source { source.prepare() }
+                opened.append((account, source))
+            }
+        }
+        openAhead()
         _ = try context.projections(vault)
         var failures: [Failure] = []
         var isComplete = true
-        // One account is scanned after the other, and the next ones are signed in meanwhile.
-        var left = wanted.makeIterator()
-        try OrderedPipeline.run(
-            workers: min(wanted.count, ScanCommand.signInsAhead), ahead: ScanCommand.signInsAhead, makeContext: {},
-            next: { left.next() },
-            work: { _, account, handOn in
-                let opened = Opened(account: account, source: Result { try Location(of: account).openSource() })
-                if wanted.count > 1, case .success(let source) = opened.source { source.prepare() }
-                try handOn(opened)
-            },
-            consume: { opened in
-                do {
-                    let report = try scan(opened.account, try opened.source.get(), vault, context)
-                    if !report.isComplete { isComplete = false }
-                } catch {
-                    let failure = Failure(error)
-                    if wanted.count == 1 { throw failure }
-                    ErrorReport.print(
-                        Failure(
-                            failure.code, "\(opened.account.state.address): \(failure.message)", hint: failure.hint),
-                        isJSON: context.isJSON)
-                    failures.append(failure)
-                }
-            })
+        while !opened.isEmpty {
+            let (account, source) = opened.removeFirst()
+            openAhead()
+            do {
+                let report = try scan(account, try source.get(), vault, context)
+                if !report.isComplete { isComplete = false }
+            } catch {
+                let failure = Failure(error)
+                if wanted.count == 1 { throw failure }
+                ErrorReport.print(
+                    Failure(failure.code, "\(account.state.address): \(failure.message)", hint: failure.hint),
+                    isJSON: context.isJSON)
+                failures.append(failure)
+            }
+        }
         if failures.count == wanted.count, Set(failures.map(\.code)).count == 1 { throw ExitStatus(failures[0].code) }
         if !failures.isEmpty || !isComplete { throw ExitStatus(.partial) }
-    }
-
-    /// An account, and where it lives.
-    private struct Opened: Sendable {
-        let account: Account
-        let source: Result<any Source, any Error>
     }
 
     private static let signInsAhead = 4
