@@ -35,6 +35,10 @@ public protocol TargetView: Sendable {
     func room() throws -> UInt64?
     /// Why the folder, once its messages are gone, cannot be removed; nil when it can.
     func obstacle(removing folder: SourceFolder) throws -> String?
+    /// Rights and annotations the folder has; nil where that is not known. Throws ``SourceFailure``.
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]?
+    /// Whether a folder can have an attribute of that name.
+    func canHave(attribute name: [UInt8]) -> Bool
 }
 
 extension Target {
@@ -47,6 +51,8 @@ extension TargetView {
     public var takesNames: Bool { true }
     public var forms: [DeliveredForm] { [] }
     public func room() throws -> UInt64? { nil }
+    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { folder.attributes }
+    public func canHave(attribute name: [UInt8]) -> Bool { false }
 
     public func obstacle(removing folder: SourceFolder) throws -> String? {
         "folders are not removed from such a target"
@@ -67,10 +73,27 @@ public protocol TargetFolder: AnyObject {
     func setFlags(_ name: [UInt8], _ flags: MessageFlags, _ keywords: [[UInt8]]) throws -> [[UInt8]]
     /// Removes the message.
     func remove(_ name: [UInt8]) throws
+    /// Makes these attributes (rights, annotations) what they are here, takes those of the names in `removing` away, and leaves all
+    /// others alone. Returns those that could not be, each with the reason. Throws ``TargetFailure``.
+    func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute]
+}
+
+/// An attribute of a folder that a target did not take.
+public struct RefusedAttribute: Hashable, Sendable {
+    public var name: [UInt8]
+    public var why: String
+
+    public init(name: [UInt8], why: String) { (self.name, self.why) = (name, why) }
 }
 
 extension TargetFolder {
     public func flush() throws {}
+
+    public func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute] {
+        (attributes.map(\.name) + removing).map {
+            RefusedAttribute(name: $0, why: "such a target has nothing of the kind")
+        }
+    }
 
     /// Delivers one message and waits for it. Throws ``TargetFailure``.
     public func deliver(

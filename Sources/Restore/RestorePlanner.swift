@@ -14,6 +14,8 @@ public struct RestorePlanner {
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
     let isHome: Bool
+    /// Whether the server that is written to is the one that gave messages their marks: there a mark is the message.
+    private let knowsMarks: Bool
     /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
     private let delivered: [ItemID: [[[UInt8]]]]
     var plan: RestorePlan
@@ -42,6 +44,9 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
+        knowsMarks = request.account.state.sources.contains { source in
+            request.target.isSameServer(as: source)
+        }
         delivered = target.takesNames ? [:] : try known ?? RestorePlanner.delivered(vault, request)
     }
 
@@ -60,8 +65,11 @@ public struct RestorePlanner {
     }
 
     private mutating func make() throws -> RestorePlan {
-        var messages = try selectedMessages()
-        for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        let isAboutMessages = ![.folders, .shares].contains(request.only)
+        var messages = request.only == .shares ? [] : try selectedMessages()
+        for folder in try target.folders() {
+            present.append(isAboutMessages ? try PresentFolder(folder, in: target) : PresentFolder(unlisted: folder))
+        }
         if case .changes(let range, let items) = request.selection { messages += try takeBack(items, in: range) }
         if !request.restoredBefore.isEmpty {
             let all = messages.count
@@ -69,14 +77,16 @@ public struct RestorePlanner {
             plan.skipped += all - messages.count
         }
         if case .account = request.selection, request.into == nil { try planFolders() }
-        if request.only != .folders {
-            var byFolder: [Int: [Int]] = [:]
+        if isAboutMessages {
+            // Places, not copies of what may be a hundred thousand messages.
+            var byFolder: [Int: [Int32]] = [:]
             for (index, message) in messages.enumerated() {
                 guard let folder = try folder(of: message) else { continue }
-                byFolder[folder, default: []].append(index)
+                byFolder[folder, default: []].append(Int32(index))
             }
+            if present.isEmpty { plan.steps.reserveCapacity(messages.count) }
             for folder in byFolder.keys.sorted() {
-                try planMessages(byFolder[folder, default: []].map { messages[$0] }, in: folder)
+                try planMessages(messages, byFolder[folder, default: []], in: folder)
             }
             if request.isExact {
                 let wanted = Set(plan.folders.map(\.name))
@@ -89,7 +99,7 @@ public struct RestorePlanner {
         if let room = plan.room, room < plan.bytes {
             plan.warnings.append("It needs \(plan.bytes) bytes, and the target has room for \(room)")
         }
-        try warnOfEmptiness(messages.count)
+        if request.only != .shares { try warnOfEmptiness(messages.count) }
         return plan
     }
 
@@ -120,6 +130,13 @@ public struct RestorePlanner {
                             .purged,
                             "\(item) of \(request.account.state.address) was purged at \(purged.mark.time) (\(purged.mark.transaction)) by \(purged.mark.operation)\(purged.mark.rule.map { ", under the rule \($0)" } ?? "")",
                             hint: "What was purged is nowhere in this vault any more")
+                    }
+                    let newest = try projections.highestNumber(account, item.kind)
+                    guard item.number <= newest else {
+                        let last = newest == 0 ? "has nothing of the kind" : "is \(ItemID(item.kind, newest))"
+                        throw Failure(
+                            .notFound, "there never was \(item) in \(request.account.state.address)",
+                            hint: newest == 0 ? "The account \(last)" : "The newest of the kind \(last)")
                     }
                     throw Failure(
                         .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
@@ -186,31 +203,24 @@ public struct RestorePlanner {
         try projections.pointers(request.account.number, asOf: request.point) { found in
             if found.item.kind == .folder, !found.pointer.isDeleted { pointers.append(found) }
         }
-        var states: [FolderState] = []
+        var folders: [(item: ItemID, state: FolderState)] = []
         try vault.journal.states(pointers) { recorded in
-            if let state = recorded.state.folder { states.append(state) }
+            if let state = recorded.state.folder { folders.append((recorded.item, state)) }
         }
+        folders.sort { $0.state.joinedPath.lexicographicallyPrecedes($1.state.joinedPath) }
         var subscribed: [[[UInt8]]] = []
-        for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
-            _ = try plannedFolder(state, for: nil)
-            if state.isSubscribed { subscribed.append(state.path) }
-            warnOfRights(state)
+        for (item, state) in folders {
+            if request.only != .shares {
+                _ = try plannedFolder(state, for: item)
+                if state.isSubscribed { subscribed.append(state.path) }
+            }
+            try planAttributes(of: item, state)
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
-        let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
-        if Set(all) != Set(there) { plan.subscriptions = all }
-    }
-
-    /// Rights of others are not given again by a restore; they are named, never dropped in silence.
-    private mutating func warnOfRights(_ state: FolderState) {
-        let prefix = Array("acl ".utf8)
-        let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {
-            "\(String(decoding: $0.name.dropFirst(prefix.count), as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
-        }
-        guard !rights.isEmpty, !isHome || !present.contains(where: { $0.folder.path == state.path }) else { return }
-        plan.warnings.append(
-            "rights that are not given again, of \(String(decoding: state.joinedPath, as: UTF8.self)): "
-                + rights.joined(separator: ", "))
+        let isExact = request.isExact && request.only != .shares
+        let all = isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
+        let mounts = try newMountPoints(folders)
+        if Set(all) != Set(there) || !mounts.isEmpty { plan.subscriptions = all + mounts }
     }
 
     /// The folder a message goes to; nil when the target can have no such folder, which is reported.
@@ -250,6 +260,12 @@ public struct RestorePlanner {
             return nil
         }
         if let known = folderIndex[name] { return known }
+        if let problem = present.first(where: { $0.folder.name == name })?.folder.problem, !problem.isAbsence {
+            // What cannot be listed cannot be compared: it would be filled again each time. A link leads who knows where.
+            let detail = "folder \(String(decoding: state.joinedPath, as: UTF8.self)): \(problem)"
+            plan.unrestored.append(Unrestored(item, .refused, detail))
+            return nil
+        }
         let index = plan.folders.count
         folderIndex[name] = index
         plan.folders.append(
@@ -259,13 +275,21 @@ public struct RestorePlanner {
 
     // MARK: Messages
 
-    private mutating func planMessages(_ messages: [Wanted], in folder: Int) throws {
+    /// Plans those of `messages` that are at `places`, which go to that folder.
+    private mutating func planMessages(_ messages: [Wanted], _ places: [Int32], in folder: Int) throws {
         let name = plan.folders[folder].name
         let place = present.firstIndex { $0.folder.name == name }
         var taken = Set<[UInt8]>()
-        if let place { present[place].expect(sizes: Set(messages.map(\.state.size))) }
+        if let place { present[place].expect(sizes: Set(places.map { messages[Int($0)].state.size })) }
         var others: [(step: RestoreStep, message: Wanted)] = []
-        for message in messages {
+        // Those that are there under their names first: none of them is taken for a copy of itself that is not.
+        let isThere = places.map { index in
+            (target.takesNames || isHome)
+                && place.map { present[$0].listing.position(messages[Int(index)].state.sourceName) != nil } ?? false
+        }
+        let byName = places.indices.filter { isThere[$0] } + places.indices.filter { !isThere[$0] }
+        for index in byName.map({ places[$0] }) {
+            let message = messages[Int(index)]
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
                     Unrestored(message.item, .broken, "its bytes could not be read when it was captured"))
@@ -284,6 +308,10 @@ public struct RestorePlanner {
             }
             let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
             if let place, !isNamed, let there = present[place].claim(anyOf: known) {
+                try planExisting(&step, there, place, message)
+            } else if let place, knowsMarks, !isNamed, !request.isExact, !request.verifiesBytes,
+                let there = try present[place].find(mark: message.state.marks.emailID, size)
+            {
                 try planExisting(&step, there, place, message)
             } else if let place,
                 let there = try present[place].find(
@@ -497,13 +525,43 @@ public struct RestorePlanner {
             deleted[transaction, default: 0] += 1
             total += 1
         }
-        guard total > 10, wanted * 10 < total,
-            let largest = deleted.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })
-        else { return }
+        guard total > 10, wanted * 10 < total, let mass = try massDeletion(deleted) else { return }
+        let (first, last) = (mass.transactions.lowerBound, mass.transactions.upperBound)
         plan.warnings.append(
-            "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(largest.value) of "
-                + "them in \(largest.key). The last restore point before that is @\(largest.key.rawValue - 1)")
+            "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(mass.count) of them "
+                + (first == last ? "in \(first)" : "from \(first) to \(last)")
+                + ". The last restore point before that is @\(first.rawValue - 1)")
     }
+
+    /// The largest run of deletions, none of them more than ten minutes after the one before; without the few that it may begin
+    /// with, which are everyday's.
+    private func massDeletion(
+        _ deleted: [TransactionID: Int]
+    ) throws -> (transactions: ClosedRange<TransactionID>, count: Int)? {
+        var runs: [[(id: TransactionID, count: Int)]] = []
+        var before: Timestamp?
+        for (id, count) in deleted.sorted(by: { $0.key < $1.key }) {
+            let time = try vault.journal.withRecord(id) { $0.time } ?? Timestamp(rawValue: 0)
+            if let before, time.rawValue - before.rawValue <= 600_000_000 {
+                runs[runs.count - 1].append((id, count))
+            } else {
+                runs.append([(id, count)])
+            }
+            before = time
+        }
+        func sum(_ run: some Sequence<(id: TransactionID, count: Int)>) -> Int { run.reduce(0) { $0 + $1.count } }
+        guard var run = runs.max(by: { sum($0) < sum($1) }) else { return nil }
+        let whole = sum(run)
+        var left = 0
+        while run.count > 1, (left + run[0].count) * 50 <= whole { left += run.removeFirst().count }
+        guard let first = run.first?.id, let last = run.last?.id else { return nil }
+        return (first...last, whole - left)
+    }
+}
+
+extension SourceFailure {
+    /// A part of it is missing, which is made before anything is written.
+    fileprivate var isAbsence: Bool { if case .unreadable(2, _) = self { true } else { false } }
 }
 
 extension Failure {

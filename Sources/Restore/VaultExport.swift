@@ -14,6 +14,7 @@ public struct VaultExport {
     /// What purges have taken: the journal may still have it while one is going on, or was killed.
     private let purged: PurgedItems
     private let reader: BlobReader
+    private var encoder: BlobEncoder?
     private var report = Report()
 
     public struct Report: Sendable {
@@ -98,7 +99,8 @@ public struct VaultExport {
             case (let one, _): one != nil
             }
         }.map { digests[$0] }
-        let encoder = made.blobs.encoder()
+        let encoder = encoder ?? made.blobs.encoder()
+        self.encoder = encoder
         func keep(_ batch: EncodedBatch) throws { try made.appendBlobs { try made.blobs.append(batch) } }
         for digest in missing {
             do {
@@ -106,7 +108,7 @@ public struct VaultExport {
                 if let place = try vault.blobs.location(of: digest),
                     place.size > UInt64(BlobReader.bufferedMessageBytes)
                 {
-                    size = try copyLarge(digest, place.size, encoder)
+                    size = try copyLarge(digest, encoder, made, keep)
                 } else {
                     size = try reader.read(digest) { bytes in
                         try encoder.add(bytes)
@@ -125,12 +127,26 @@ public struct VaultExport {
         try made.appendBlobs { try made.blobs.sync() }
     }
 
-    /// A large message is verified whole before any of it is written, so that a damaged one leaves nothing behind.
-    private func copyLarge(_ digest: Digest, _ size: UInt64, _ encoder: BlobEncoder) throws -> UInt64 {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(clamping: size))
-        try reader.stream(digest) { piece in piece.withUnsafeBytes { bytes.append(contentsOf: $0) } }
-        try encoder.add(bytes.span.bytes)
-        return size
+    /// A large message is verified whole before any of it is stored, so that a damaged one leaves nothing behind: by way of a file
+    /// that has no name, so that no more of it is in memory than a piece.
+    private func copyLarge(
+        _ digest: Digest, _ encoder: BlobEncoder, _ made: OpenVault, _ keep: (EncodedBatch) throws -> Void
+    ) throws -> UInt64 {
+        let path = made.directory.appending("state/message")
+        let file = try File(path, .create)
+        try Directory.removeFile(path)
+        var size = 0
+        try reader.stream(digest) { piece in
+            try file.write(piece, at: size)
+            size += piece.byteCount
+        }
+        var offset = 0
+        try encoder.add(
+            reading: { room in
+                let count = try file.read(at: offset, into: room)
+                offset += count
+                return count
+            }, emit: keep)
+        return UInt64(size)
     }
 }

@@ -135,6 +135,24 @@ private let poor = ModelSession.capabilities.filter {
 private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)) } ?? 1
 
 @Suite struct LyingServerTests {
+    @Test("Who is refused while he is signed in ahead is not refused a second time, and is told why")
+    func refusedAhead() throws {
+        let lies = try Lies(SeededGenerator(seed: 1))
+        // Greeting and capabilities, then the answer to the password.
+        for response in 0..<4 {
+            lies.server.follow(ScriptedServer.Script(.refused, at: response, isLasting: true))
+            let source = lies.source()
+            source.prepare()
+            let connections = lies.server.record.connections
+            guard lies.server.record.hasMisbehaved else { continue }
+            #expect(throws: (any Error).self) { try source.folders() }
+            #expect(connections == 1 && lies.server.record.connections == 1)
+            // Then it may try again.
+            lies.server.follow(ScriptedServer.Script())
+            #expect(try source.folders().count == 3)
+        }
+    }
+
     @Test(
         "Whatever a server says wrongly at one response, nothing is lost, doubled or deleted by it",
         arguments: Misbehaviour.allCases)

@@ -14,6 +14,8 @@ public final class IMAPSource: Source {
     private let patience: IMAPPatience
     /// Connections that wait for work. Several threads use as many.
     private let idle = Mutex<[Parked]>([])
+    /// Why ``prepare()`` has not signed in, until somebody is told.
+    private let refusal = Mutex<(any Error)?>(nil)
     /// Identities of mailboxes, for as long as their validity is the same.
     private let identities = Mutex<[MailboxName: KnownIdentity]>([:])
 
@@ -47,10 +49,20 @@ public final class IMAPSource: Source {
 
     // MARK: Connections
 
-    /// Signs in: that takes a server longer than to say that nothing is new.
+    /// Signs in: that takes a server longer than to say that nothing is new. A refusal is kept for the first who needs the
+    /// connection: a server may lock out who is refused twice.
     public func prepare() {
-        // Whoever needs the connection tries again, and says why there is none.
-        if let session = try? openSession() { park(session) }
+        do { park(try openSession()) } catch { refusal.withLock { $0 = error } }
+    }
+
+    /// A connection for work: a new one, or why there is none.
+    private func connect() throws -> IMAPSession {
+        let refused = refusal.withLock { refusal in
+            defer { refusal = nil }
+            return refusal
+        }
+        if let refused { throw refused }
+        return try openSession()
     }
 
     /// Held by no thread, so by whoever takes it next.
@@ -70,7 +82,7 @@ public final class IMAPSource: Source {
                 guard !parked.session.isUsable, !parked.session.hasWorked else { throw failure }
             }
         }
-        return try use(try openSession(), body)
+        return try use(try connect(), body)
     }
 
     private func use<Result>(_ session: IMAPSession, _ body: (IMAPSession) throws -> Result) throws -> Result {

@@ -129,7 +129,9 @@ struct Restoring {
 
     /// Shows, saves or carries out a plan. `before`: what must be done just before anything is written.
     func run(
-        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, origin: [Note.Field] = [],
+        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, newAddress: String? = nil,
+        ledger: RestoreLedger = .own,
+        origin: [Note.Field] = [],
         before: (RestorePlan) throws -> Void = { _ in }, after: (RestoreReport) throws -> Void = { _ in }
     ) throws {
         var plan = plan
@@ -139,11 +141,13 @@ struct Restoring {
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
-            try FileArgument(file).write { try SavedPlan.encode(plan, kind: kind, in: vault, $0) }
+            try FileArgument(file).write {
+                try SavedPlan.encode(plan, kind: kind, in: vault, newAddress: newAddress, $0)
+            }
         }
         if way.isOnlyPlanned { return try answer.plan(plan, savedAs: way.savePlan) }
         try before(plan)
-        let done = try Restoring.execute(context, plan, from: vault, kind: kind, origin: origin)
+        let done = try Restoring.execute(context, plan, from: vault, kind: kind, ledger: ledger, origin: origin)
         try after(done.report)
         try answer.report(plan, done)
     }

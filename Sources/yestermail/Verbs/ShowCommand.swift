@@ -97,6 +97,10 @@ struct ShowCommand: Verb {
         flags += message.keywords.map { TerminalText.safe($0) }
         try row("flags", flags.isEmpty ? nil : flags.joined(separator: " "))
         try row("received", context.text(message.internalDate))
+        try row("saved", message.marks.saveDate.map { context.text($0) })
+        func mark(_ bytes: [UInt8]) -> String? { bytes.isEmpty ? nil : TerminalText.safe(bytes) }
+        try row("email id", mark(message.marks.emailID))
+        try row("thread", mark(message.marks.threadID))
         switch message.content {
         case .blob(let digest, let size): try row("content", "\(Quantity.bytes(size)), \(digest)")
         case .unreadable(let code): try row("content", "could not be read when it was captured (error \(code))")
