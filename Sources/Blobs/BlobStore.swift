@@ -168,6 +168,13 @@ internal import Synchronization
     }
 }
 
+extension BlobStore {
+    /// Makes the index as small as what is in it, while others use it. False where that cannot be done on this file system.
+    public func compactIndex() throws -> Bool {
+        try index.environment.compact(beside: index.environment.path + ".compacting")
+    }
+}
+
 /// How much a store holds.
 public struct BlobStatistics: Hashable, Sendable {
     public var packs: UInt64 = 0

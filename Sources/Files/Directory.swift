@@ -103,22 +103,6 @@ extension Directory {
 }
 
 extension Directory {
-    /// Which file a path leads to, whatever its name.
-    public struct Identity: Hashable, Sendable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
-    /// Nil when there is none.
-    public static func identity(_ path: FilePath) throws(FileError) -> Identity? {
-        var found = stat()
-        guard path.withPlatformString({ stat($0, &found) }) == 0 else {
-            if errno == ENOENT { return nil }
-            throw FileError.last("stat", path)
-        }
-        return Identity(device: UInt64(found.st_dev), inode: UInt64(found.st_ino))
-    }
-
     /// Bytes that a file takes on the disk.
     public static func allocatedBytes(_ path: FilePath) throws(FileError) -> Int {
         var found = stat()

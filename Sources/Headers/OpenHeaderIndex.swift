@@ -39,6 +39,9 @@ public final class OpenHeaderIndex: Sendable {
         }
     }
 
+    /// Makes it as small as what is in it, while others use it. False where that cannot be done on this file system.
+    public func compactDatabase() throws -> Bool { try environment.compact(beside: environment.path + ".compacting") }
+
     /// What is wrong with the pages and rows of the index in `directory` as they lie in the file. Reads by `pread` only. Nothing is wrong with
     /// one whose maker died: it is begun anew when it is wanted.
     public static func verify(_ directory: FilePath) -> [String] {

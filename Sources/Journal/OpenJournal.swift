@@ -17,8 +17,6 @@ public final class OpenJournal: Sendable {
     let segments: SegmentDirectory
     private let clock: WallClock
     private let options: JournalOptions
-    /// Which file LMDB's copy is.
-    private let identity: Directory.Identity?
     let commitLock: LockFile?
     private let writer = Mutex<Writer>(Writer())
 
@@ -65,7 +63,6 @@ public final class OpenJournal: Sendable {
         options.readOnly = readOnly
         options.withoutLock = readOnly && (withoutLock || !Directory.isWritable(lmdb))
         environment = try Environment(path: lmdb.string, tables: OpenJournal.tables, options: options)
-        identity = try Directory.identity(lmdb.appending("data.mdb"))
         records = environment.table("records")
         headTable = environment.table("head")
         commitLock = readOnly ? nil : try LockFile(directory.appending("lock"))
@@ -344,9 +341,16 @@ public final class OpenJournal: Sendable {
 
     /// Another process has made LMDB's copy anew: what was written to the old file would be known to nobody.
     private func refuseIfReplaced() throws {
-        guard try identity == Directory.identity(directory.appending("lmdb/data.mdb")) else {
+        guard try environment.isInPlace() else {
             throw JournalError.replaced
         }
+    }
+
+    /// Makes LMDB's copy as small as what is in it, while others read and append; they wait for it to append. False where that cannot
+    /// be done on this file system.
+    public func compactDatabase() throws -> Bool {
+        guard commitLock != nil else { throw JournalError.readOnly }
+        return try environment.compact(beside: environment.path + ".compacting")
     }
 
     /// Compresses the segments that are full. Each is decoded and compared before its raw shape goes.

@@ -27,53 +27,85 @@ internal import Synchronization
         public init() {}
     }
 
-    // SAFETY: MDB_env is safe to share between threads; it is set once and closed in deinit.
-    private nonisolated(unsafe) let handle: OpaquePointer
-    private let identity: FileIdentity
+    /// The file as it is open, and the directory it was opened in. Another process, or ``compact(beside:)``, may put a compacted copy
+    /// into its place: whoever begins a transaction then opens that one; transactions on the old one end as they began.
+    private let opened: Mutex<Opened>
+    private let options: Options
     private let tables: [String: Table]
-    private let map: UInt?
     public let path: String
+
+    private struct Opened {
+        var map: OpenMap
+        var directory: FileIdentity
+    }
 
     /// Opens the environment in the directory `path`, which must exist, and the tables named; creates what is missing
     /// unless read-only.
     public init(path: String, tables names: [String], options: Options = Options()) throws(LMDBError) {
-        guard let identity = FileIdentity(path: path) else { throw LMDBError(code: errno, during: .open) }
-        guard OpenEnvironments.shared.insert(identity) else {
-            preconditionFailure("the LMDB environment \(path) is already open in this process")
+        var found: (opened: Opened, tables: [String: Table])?
+        // Where the directory is exchanged for another while it is opened, lock and data may be of two.
+        for _ in 0..<100 where found == nil {
+            found = try Environment.open(path, names, options)
         }
-        var created: OpaquePointer?
-        do throws(LMDBError) {
-            try check(unsafe mdb_env_create(&created), .open)
-            guard let environment = unsafe created else { throw LMDBError(code: ENOMEM, during: .open) }
-            unsafe mdb_env_set_mapsize(environment, options.mapSize)
-            unsafe mdb_env_set_maxdbs(environment, UInt32(max(names.count, 1)))
-            unsafe mdb_env_set_maxreaders(environment, options.maxReaders)
-            // NOTLS: a reader's slot belongs to its transaction, so it may be on any thread.
-            var flags = UInt32(MDB_NOTLS)
-            if options.readOnly { flags |= UInt32(MDB_RDONLY) }
-            if options.withoutLock { flags |= UInt32(MDB_NOLOCK) }
-            if options.withoutSync { flags |= UInt32(MDB_NOSYNC) }
-            try check(unsafe mdb_env_open(environment, path, flags, 0o600), .open)
-            var dead: Int32 = 0
-            if !options.withoutLock { unsafe mdb_reader_check(environment, &dead) }
-            unsafe handle = environment
-            self.tables = unsafe try Environment.openTables(
-                names, in: environment, readOnly: options.readOnly, optional: options.optionalTables)
-        } catch {
-            if let environment = unsafe created { unsafe mdb_env_close(environment) }
-            OpenEnvironments.shared.remove(identity)
-            throw error
-        }
+        guard let found else { throw LMDBError(code: EBUSY, during: .open) }
         self.path = path
-        self.identity = identity
-        map = MappedMemory.register(file: path + "/data.mdb", length: options.mapSize)
+        self.options = options
+        tables = found.tables
+        opened = Mutex(found.opened)
     }
 
-    deinit {
-        if let map { MappedMemory.forget(map) }
-        unsafe mdb_env_close(handle)
-        OpenEnvironments.shared.remove(identity)
+    deinit { OpenEnvironments.shared.remove(opened.withLock { $0.directory }) }
+
+    /// Nil when the directory was exchanged for another meanwhile.
+    private static func open(
+        _ path: String, _ names: [String], _ options: Options
+    ) throws(LMDBError) -> (opened: Opened, tables: [String: Table])? {
+        guard let directory = FileIdentity(path: path) else { throw LMDBError(code: errno, during: .open) }
+        guard OpenEnvironments.shared.insert(directory) else {
+            preconditionFailure("the LMDB environment \(path) is already open in this process")
+        }
+        do throws(LMDBError) {
+            let map = try OpenMap(path, tables: names.count, options)
+            guard FileIdentity(path: path) == directory else {
+                OpenEnvironments.shared.remove(directory)
+                return nil
+            }
+            let tables = unsafe try openTables(
+                names, in: map.handle, readOnly: options.readOnly, optional: options.optionalTables)
+            return (Opened(map: map, directory: directory), tables)
+        } catch {
+            OpenEnvironments.shared.remove(directory)
+            throw error
+        }
     }
+
+    /// What is open, or, where another file has taken its place, that one.
+    private func current() throws(LMDBError) -> OpenMap {
+        try opened.withLock { opened throws(LMDBError) -> OpenMap in
+            guard isReplaced(opened.map) else { return opened.map }
+            // Tables have the same handles again when they are opened in the same order.
+            let names = tables.filter(\.value.exists).sorted { $0.value.handle < $1.value.handle }.map(\.key)
+            for _ in 0..<100 {
+                guard let found = try Environment.open(path, names, options) else { continue }
+                guard found.tables == tables.filter(\.value.exists) else {
+                    OpenEnvironments.shared.remove(found.opened.directory)
+                    throw LMDBError(code: MDB_CORRUPTED, during: .table)
+                }
+                OpenEnvironments.shared.remove(opened.directory)
+                opened = found.opened
+                return opened.map
+            }
+            throw LMDBError(code: EBUSY, during: .open)
+        }
+    }
+
+    /// Whether another file has taken the place of the one that is open. What somebody has removed altogether is not replaced.
+    private func isReplaced(_ map: OpenMap) -> Bool {
+        map.hasNoName && FileIdentity(path: path + "/data.mdb") != nil
+    }
+
+    /// Whether the file that is open is the one that `path` leads to.
+    public func isInPlace() throws(LMDBError) -> Bool { try current().isAt(path + "/data.mdb") }
 
     private static func openTables(
         _ names: [String], in environment: OpaquePointer, readOnly: Bool, optional: [String]
@@ -146,40 +178,165 @@ internal import Synchronization
     /// Runs `body` on a snapshot. The closure is synchronous on purpose: nothing can be awaited while a snapshot is
     /// open, so no snapshot outlives a slow network, and the file does not grow behind it.
     public func read<Result: ~Copyable>(_ body: (borrowing ReadTransaction) throws -> Result) throws -> Result {
-        let transaction = unsafe try ReadTransaction(environment: handle)
+        let map = try current()
+        defer { withExtendedLifetime(map) {} }
+        let transaction = unsafe try ReadTransaction(environment: map.handle)
         return try body(transaction)
     }
 
     /// Runs `body` in the one write transaction there can be (others wait, of other processes too), then commits.
     /// When `body` throws, nothing of it stays.
     public func write<Result: ~Copyable>(_ body: (inout WriteTransaction) throws -> Result) throws -> Result {
-        var transaction = unsafe try WriteTransaction(environment: handle)
-        let result = try body(&transaction)
-        try transaction.commit()
-        return result
+        while true {
+            let map = try current()
+            defer { withExtendedLifetime(map) {} }
+            var transaction = unsafe try WriteTransaction(environment: map.handle)
+            // Replaced while this one waited: what is written to the old file would be known to nobody.
+            if isReplaced(map) { continue }
+            let result = try body(&transaction)
+            try transaction.commit()
+            return result
+        }
     }
 
     /// Flushes what a ``Options/withoutSync`` environment has written.
-    public func sync() throws(LMDBError) { try check(unsafe mdb_env_sync(handle, 1), .sync) }
+    public func sync() throws(LMDBError) {
+        let map = try current()
+        try check(unsafe mdb_env_sync(map.handle, 1), .sync)
+    }
 
     /// Copies a consistent snapshot, without free pages, to the existing empty directory `path`. The only safe way to
     /// copy an environment that is in use.
     public func copyCompacted(to path: String) throws(LMDBError) {
-        try check(unsafe mdb_env_copy2(handle, path, UInt32(MDB_CP_COMPACT)), .copy)
+        let map = try current()
+        try check(unsafe mdb_env_copy2(map.handle, path, UInt32(MDB_CP_COMPACT)), .copy)
+    }
+
+    /// Puts a copy without free pages into the place of the environment, while other processes read and write: they wait to write until it
+    /// is done, and open the copy with their next transaction; the space comes back when the last of them has. `beside`: a directory
+    /// on the same file system, which is made, and removed again; what a compaction that was killed has left there goes. False where the
+    /// file system cannot exchange two directories, or gives a removed file another name: nobody would see that it was replaced.
+    public func compact(beside: String) throws -> Bool {
+        try Environment.removeEnvironment(beside)
+        return try write { (_: inout WriteTransaction) in
+            let map = try current()
+            guard unsafe mkdir(beside, 0o700) == 0 else { throw LMDBError(code: errno, during: .copy) }
+            var isDone = false
+            defer { if !isDone { try? Environment.removeEnvironment(beside) } }  // The next compaction removes it.
+            guard try Environment.losesNames(beside) else { return false }
+            // No other write can come between: the copy's own snapshot is of the newest commit.
+            try check(unsafe mdb_env_copy2(map.handle, beside, UInt32(MDB_CP_COMPACT)), .copy)
+            try Environment.flush(beside + "/data.mdb")
+            try Environment.flush(beside)
+            guard unsafe exchange_names(beside, path) == 0 else {
+                if [EINVAL, ENOSYS, EOPNOTSUPP, EXDEV].contains(errno) { return false }
+                throw LMDBError(code: errno, during: .copy)
+            }
+            try Environment.flush(path + "/..")
+            // From here on everybody who looks finds the file replaced.
+            try Environment.removeEnvironment(beside)
+            isDone = true
+            return true
+        }
+    }
+
+    /// Whether a file that is open and was removed has no name any more. On some file systems it gets another.
+    private static func losesNames(_ directory: String) throws(LMDBError) -> Bool {
+        let path = directory + "/data.mdb"
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LMDBError(code: errno, during: .copy) }
+        defer { close(descriptor) }
+        var found = Glibc.stat()
+        guard unsafe unlink(path) == 0, unsafe fstat(descriptor, &found) == 0 else {
+            throw LMDBError(code: errno, during: .copy)
+        }
+        return found.st_nlink == 0
+    }
+
+    private static func flush(_ path: String) throws(LMDBError) {
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw LMDBError(code: errno, during: .copy) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw LMDBError(code: errno, during: .copy) }
+    }
+
+    /// Removes the two files of an environment, and its directory.
+    private static func removeEnvironment(_ path: String) throws(LMDBError) {
+        for name in ["data.mdb", "lock.mdb"] {
+            guard unsafe unlink(path + "/" + name) == 0 || errno == ENOENT else {
+                throw LMDBError(code: errno, during: .copy)
+            }
+        }
+        guard unsafe rmdir(path) == 0 || errno == ENOENT else { throw LMDBError(code: errno, during: .copy) }
     }
 
     /// Bytes of `data.mdb` in use, up to the last page.
     public func usedBytes() -> Int {
+        let map = opened.withLock { $0.map }
+        defer { withExtendedLifetime(map) {} }
         var info = unsafe MDB_envinfo()
         var stat = MDB_stat()
-        unsafe mdb_env_info(handle, &info)
-        unsafe mdb_env_stat(handle, &stat)
+        unsafe mdb_env_info(map.handle, &info)
+        unsafe mdb_env_stat(map.handle, &stat)
         return unsafe (Int(info.me_last_pgno) + 1) * Int(stat.ms_psize)
     }
 }
 
+/// An environment's file, mapped; closed when nobody uses it any more.
+@safe private final class OpenMap: Sendable {
+    // SAFETY: MDB_env is safe to share between threads; it is set once and closed in deinit.
+    nonisolated(unsafe) let handle: OpaquePointer
+    private let descriptor: Int32
+    private let map: UInt?
+
+    init(_ path: String, tables: Int, _ options: Environment.Options) throws(LMDBError) {
+        var created: OpaquePointer?
+        var descriptor: Int32 = -1
+        do throws(LMDBError) {
+            try check(unsafe mdb_env_create(&created), .open)
+            guard let environment = unsafe created else { throw LMDBError(code: ENOMEM, during: .open) }
+            unsafe mdb_env_set_mapsize(environment, options.mapSize)
+            unsafe mdb_env_set_maxdbs(environment, UInt32(max(tables, 1)))
+            unsafe mdb_env_set_maxreaders(environment, options.maxReaders)
+            // NOTLS: a reader's slot belongs to its transaction, so it may be on any thread.
+            var flags = UInt32(MDB_NOTLS)
+            if options.readOnly { flags |= UInt32(MDB_RDONLY) }
+            if options.withoutLock { flags |= UInt32(MDB_NOLOCK) }
+            if options.withoutSync { flags |= UInt32(MDB_NOSYNC) }
+            try check(unsafe mdb_env_open(environment, path, flags, 0o600), .open)
+            var dead: Int32 = 0
+            if !options.withoutLock { unsafe mdb_reader_check(environment, &dead) }
+            try check(unsafe mdb_env_get_fd(environment, &descriptor), .open)
+            unsafe handle = environment
+        } catch {
+            if let environment = unsafe created { unsafe mdb_env_close(environment) }
+            throw error
+        }
+        self.descriptor = descriptor
+        map = MappedMemory.register(file: path + "/data.mdb", length: options.mapSize)
+    }
+
+    deinit {
+        if let map { MappedMemory.forget(map) }
+        unsafe mdb_env_close(handle)
+    }
+
+    /// No name leads to the file any more.
+    var hasNoName: Bool {
+        var found = stat()
+        return unsafe fstat(descriptor, &found) == 0 && found.st_nlink == 0
+    }
+
+    func isAt(_ path: String) -> Bool {
+        var own = stat()
+        var other = stat()
+        guard unsafe fstat(descriptor, &own) == 0, unsafe stat(path, &other) == 0 else { return false }
+        return own.st_ino == other.st_ino && own.st_dev == other.st_dev
+    }
+}
+
 /// A table of an ``Environment``.
-public struct Table: Sendable {
+public struct Table: Hashable, Sendable {
     let handle: UInt32
 
     /// Stands for one that is not there: it has no rows.

@@ -83,6 +83,9 @@ public final class OpenProjections: Sendable {
     /// Puts everything on the disk, where the projections were opened without syncs.
     public func sync() throws { try environment.sync() }
 
+    /// Makes the database as small as what is in it, while others read and follow. False where that cannot be done on this file system.
+    public func compactDatabase() throws -> Bool { try environment.compact(beside: environment.path + ".compacting") }
+
     /// Bytes on the disk.
     public func storedBytes() -> Int { environment.usedBytes() }
 }

@@ -1,8 +1,22 @@
+internal import Blobs
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import Projections
 public import SystemPackage
+
+extension OpenVault {
+    /// Makes the databases as small as what is in them while other processes read and write: copies without free pages take their places, one after the
+    /// other. Pages that are not full stay so, and may have bytes of what was purged. False where the file system does not allow it.
+    public func compactDatabases() throws -> Bool {
+        guard try journal.compactDatabase() else { return false }
+        let others = [
+            try projections().compactDatabase(), try blobs.compactIndex(), try headerIndex()?.compactDatabase() ?? true,
+        ]
+        return others.allSatisfy { $0 }
+    }
+}
 
 /// Makes the databases of a vault anew, so that they are as small as what is in them; what was in their free pages is gone. The vault must
 /// not be open in this process.
@@ -14,6 +28,10 @@ public enum VaultCompaction {
         try lock.lock()
         defer { lock.unlock() }
         guard try !WriterMark.others(directory).isAnyAlive else { return false }
+        // What a compaction beside others that was killed has left.
+        for name in ["journal/lmdb", "projections", "blobs/index", "headers"] {
+            try Directory.removeFlat(directory.appending(name + ".compacting"))
+        }
         let journal = directory.appending("journal")
         let (old, new) = (journal.appending("lmdb"), journal.appending("lmdb.old"))
         try Directory.removeFlat(new)

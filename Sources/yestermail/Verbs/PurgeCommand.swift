@@ -143,6 +143,7 @@ struct PurgeCommand: Verb {
         }
         let done = try VaultCompaction.run(directory)
         if done { _ = try context.projections(try context.vault()) }
+        if !done, erase == nil { return try context.vault(.writing).compactDatabases() }
         if !done, erase != nil {
             throw Failure(
                 .partial,
@@ -213,7 +214,8 @@ struct PurgeCommand: Verb {
         }
         if !isCompacted {
             try context.output.line(
-                "The databases are made smaller by a purge that runs while no other process writes to the vault.")
+                "The databases are made smaller by a purge that runs while no other process writes to the vault: this file system does not let it be done beside one."
+            )
         }
     }
 
