@@ -46,11 +46,19 @@ public final class AccountCapture {
             return try Pass(self, origin: origin, deep: deep, holdsBack: holdsBack, progress: progress)
                 .run(scope, meanwhile)
         } catch let failure as SourceFailure {
-            let address = account.state.address
-            if case .unavailable(let why) = failure {
-                throw Failure(.unreachable, "the source of \(address) cannot be reached: \(why)")
-            }
-            throw Failure(.sourceDamaged, "the source of \(address) cannot be read: \(failure)")
+            throw Failure(failure, ofSource: account)
+        }
+    }
+}
+
+extension Failure {
+    /// Nothing was concluded from what a source did not say.
+    init(_ failure: SourceFailure, ofSource account: Account) {
+        let address = account.state.address
+        if case .unavailable(let why) = failure {
+            self.init(.unreachable, "the source of \(address) cannot be reached: \(why)")
+        } else {
+            self.init(.sourceDamaged, "the source of \(address) cannot be read: \(failure)")
         }
     }
 }
@@ -131,7 +139,7 @@ private final class Pass {
     private func reconcile(_ wanted: PassScope, _ meanwhile: () throws -> PassScope?) throws {
         let projections = try vault.projections()
         nextMessage = try projections.highestNumber(account, .message) + 1
-        let known = try knownFolders(projections)
+        let known = try KnownFolder.all(of: account, vault, projections)
         var scope = wanted
         var view = try look(known, scope, projections)
         try refuseAnotherSource(view.folders, projections)
@@ -140,7 +148,7 @@ private final class Pass {
         for _ in 0..<Pass.confirmations where view.hasLost {
             doubt(view.comparisons)
             let wider = try meanwhile().map { scope.union($0) } ?? scope
-            let again = try look(known, wider, projections)
+            let again = try look(known, wider, projections, behind: view)
             let isSame = wider == scope && again.lost == view.lost
             (view, scope) = (again, wider)
             if isSame { break }
@@ -152,32 +160,44 @@ private final class Pass {
             let counted = (self.report.messages, self.report.unlistable, self.report.passedOver)
             defer { (self.report.messages, self.report.unlistable, self.report.passedOver) = counted }
             let now = try capture.source.folders()
-            return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
+            return try self.compare(
+                view.folders.refreshed(now), view.numbers, .all, projections, behind: view.comparisons)
         }
         capture.held = held
         try flush(try missed(view) + [checkpoint(view, scope)].compactMap { $0 })
     }
 
-    /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing.
-    private func look(_ known: [KnownFolder], _ scope: PassScope, _ projections: OpenProjections) throws -> View {
+    /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing. A folder that is
+    /// as it was in the view `before`, by its checkpoint, is not asked about again.
+    private func look(
+        _ known: [KnownFolder], _ scope: PassScope, _ projections: OpenProjections, behind before: View? = nil
+    ) throws -> View {
         nextFolder = try projections.highestNumber(account, .folder) + 1
         (report.foldersCreated, report.foldersChanged) = (0, 0)
         let listed = try capture.source.folders()
         report.folders = listed.count
         var folders = FolderComparison(known: known, listed: listed)
-        try addAttributes(&folders)
+        try addAttributes(&folders, behind: before?.folders)
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
         return View(
             folders: folders, numbers: numbers, structure: structure,
-            comparisons: try compare(folders, numbers, scope, projections))
+            comparisons: try compare(folders, numbers, scope, projections, behind: before?.comparisons ?? []))
     }
 
     /// Looks at what else there is about folders in which something is new.
-    private func addAttributes(_ folders: inout FolderComparison) throws {
+    private func addAttributes(_ folders: inout FolderComparison, behind before: FolderComparison?) throws {
+        let seen = Dictionary(
+            (before?.pairs.map(\.source) ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         func look(_ folder: inout SourceFolder) throws {
             guard folder.problem == nil, folder.attributes == nil else { return }
-            folder.attributes = try capture.source.attributes(of: folder)
+            if !isFull, let seen = seen[folder.name], seen.attributes != nil, !folder.checkpoint.isEmpty,
+                seen.checkpoint == folder.checkpoint, seen.identity == folder.identity
+            {
+                folder.attributes = seen.attributes
+            } else {
+                folder.attributes = try capture.source.attributes(of: folder)
+            }
         }
         for index in folders.pairs.indices {
             let pair = folders.pairs[index]
@@ -244,18 +264,6 @@ private final class Pass {
             .map { JournalEntry(account: account, origin: origin, changes: [], note: $0) }
     }
 
-    private func knownFolders(_ projections: OpenProjections) throws -> [KnownFolder] {
-        var pointers: [ItemPointer] = []
-        try projections.live(account, .folder, folder: 0) { pointers.append($0) }
-        var known: [KnownFolder] = []
-        try vault.journal.states(pointers) { recorded in
-            // A folder without a source's name was made by an import: no source can miss it.
-            guard let state = recorded.state.folder, !state.sourceName.isEmpty else { return }
-            known.append(KnownFolder(number: recorded.item.number, state: state))
-        }
-        return known
-    }
-
     /// An empty mailbox where a full one was, and every directory another: that is a disk that is not mounted, or another
     /// mailbox under the same name, not a user who deleted everything.
     private func refuseAnotherSource(_ folders: FolderComparison, _ projections: OpenProjections) throws {
@@ -291,21 +299,21 @@ private final class Pass {
             report.foldersChanged += 1
         }
         for folder in folders.created {
-            let state = FolderState(
-                path: folder.path, isSubscribed: folder.isSubscribed, uidValidity: folder.uidValidity,
-                sourceName: folder.name, sourceIdentity: folder.identity, attributes: folder.attributes ?? [])
             numbers[folder.name] = nextFolder
-            changes.append(Change(ItemID(.folder, nextFolder), .created, ItemState(state)))
+            changes.append(Change(ItemID(.folder, nextFolder), .created, ItemState(FolderState(of: folder))))
             nextFolder += 1
             report.foldersCreated += 1
         }
         return changes
     }
 
-    /// Lists every folder in `scope` and compares it. A folder that cannot be listed says nothing, and is named.
+    /// Lists every folder in `scope` and compares it. A folder that cannot be listed says nothing, and is named. What was found
+    /// `before` in a folder that has not changed since holds: nobody else records anything of this account meanwhile.
     private func compare(
-        _ folders: FolderComparison, _ numbers: [[UInt8]: UInt32], _ scope: PassScope, _ projections: OpenProjections
+        _ folders: FolderComparison, _ numbers: [[UInt8]: UInt32], _ scope: PassScope, _ projections: OpenProjections,
+        behind before: [MessageComparison]
     ) throws -> [MessageComparison] {
+        let seen = Dictionary(before.map { ($0.folder, $0) }, uniquingKeysWith: { first, _ in first })
         var found: [MessageComparison] = []
         report.messages = 0
         var isPartial = false
@@ -324,6 +332,12 @@ private final class Pass {
                 if mayTrust, let checkpoint = checkpoints[number] {
                     isPartial = true
                     if checkpoint == folder.checkpoint { continue }
+                    if !folder.checkpoint.isEmpty, let same = seen[number],
+                        same.listing.checkpoint == folder.checkpoint
+                    {
+                        found.append(same)
+                        continue
+                    }
                     if let changes = try capture.source.changes(in: folder, since: checkpoint) {
                         let comparison = try MessageComparison(
                             vault, projections, account: account, folder: number, changes: changes)
@@ -383,7 +397,8 @@ private final class Pass {
         let blobs = try vault.useBlobs()
         defer { withExtendedLifetime(blobs) {} }
         var matcher = VanishedMatcher(
-            comparisons.flatMap(\.vanished) + (try messages(of: folders.deleted)),
+            comparisons.flatMap(\.vanished)
+                + (try folders.deleted.flatMap { try VanishedMessage.all(in: $0.number, of: account, vault) }),
             byName: capture.source.hasUniqueNames)
         try readAgain(comparisons)
         var wanted: [Ingest.Wanted] = []
@@ -398,7 +413,7 @@ private final class Pass {
         try Ingest(vault: vault).run(wanted, listings: comparisons.map(\.listing)) { slice, outcomes in
             var entries: [JournalEntry] = []
             for (wanted, outcome) in zip(slice, outcomes) {
-                if mayHaveMoved, case .stored(let digest, _, _, isNew: false) = outcome, !matcher.has(digest) {
+                if mayHaveMoved, case .stored(let digest, _, _, _, isNew: false) = outcome, !matcher.has(digest) {
                     doubtful.append((wanted, outcome))
                     continue
                 }
@@ -423,7 +438,7 @@ private final class Pass {
                 try lookAgain().flatMap(\.vanished).filter { !known.contains($0.number) }, byName: false)
             var copies: [JournalEntry] = []
             for (wanted, outcome) in doubtful {
-                if case .stored(let digest, _, _, _) = outcome, !late.has(digest), holdBack(wanted, comparisons) {
+                if case .stored(let digest, _, _, _, _) = outcome, !late.has(digest), holdBack(wanted, comparisons) {
                     continue
                 }
                 guard let change = try change(wanted, outcome, comparisons[wanted.comparison], &late) else { continue }
@@ -440,11 +455,31 @@ private final class Pass {
         let movedItems = Set(moved.map(\.item))
         for comparison in comparisons {
             // What moved since it was compared has its new flags from its new place.
-            let changed = comparison.changed.filter { !movedItems.contains($0.item) }
+            var changed = comparison.changed.filter { !movedItems.contains($0.item) }
+            mark(&changed, comparison.listing)
             report.changed += changed.count
             try commit(changed)
         }
         try recordDeletions(comparisons, folders, matcher)
+    }
+
+    /// What messages are known by comes with their bytes; of those that were captured before it was asked for, with their next
+    /// change. It is no change of its own.
+    private func mark(_ changes: inout [Change], _ listing: any SourceListing) {
+        var places: [(change: Int, position: Int)] = []
+        for index in changes.indices {
+            guard let state = changes[index].state.message, state.marks.isEmpty,
+                let position = listing.position(state.sourceName)
+            else { continue }
+            places.append((index, position))
+        }
+        // Where the source cannot be asked any more, they wait for another change.
+        guard !places.isEmpty, let found = try? listing.marks(places.map(\.position)) else { return }
+        for (place, marks) in zip(places, found) {
+            guard var state = changes[place.change].state.message else { continue }
+            state.marks = marks
+            changes[place.change].state = ItemState(state, isDeleted: changes[place.change].state.isDeleted)
+        }
     }
 
     /// Whether a message that looks like a copy waits for the next pass: what it was copied from may be about to go, and
@@ -485,11 +520,11 @@ private final class Pass {
                 (state.content, state.internalDate) = (before.state.content, before.state.internalDate)
                 return moved(before, state)
             }
-        case .stored(let digest, let size, let date, _):
+        case .stored(let digest, let size, let date, let marks, _):
             report.bytes += size
             state.content = .blob(digest, size: size)
-            state.internalDate = date
-            if let before = matcher.take(digest, name: state.sourceName, folder: comparison.folder) {
+            (state.internalDate, state.marks) = (date, marks)
+            if let before = matcher.take(like: state) {
                 return moved(before, state)
             }
             if let before = matcher.take(unreadable: state.sourceName) { return moved(before, state) }
@@ -502,15 +537,7 @@ private final class Pass {
 
     /// The change of a message that vanished and is there again in another place, or under another name.
     private func moved(_ before: VanishedMessage, _ state: MessageState) -> Change {
-        var kinds: ChangeKinds = before.state.folder == state.folder ? .metadata : .moved
-        if before.state.flags.subtracting(.passed) != state.flags.subtracting(.passed) { kinds.insert(.flags) }
-        if before.state.flags.contains(.passed) != state.flags.contains(.passed)
-            || before.state.keywords != state.keywords
-        {
-            kinds.insert(.tags)
-        }
-        if before.state.content != state.content { kinds.insert(.content) }
-        return Change(ItemID(.message, before.number), kinds, ItemState(state))
+        Change(ItemID(.message, before.number), before.kinds(as: state), ItemState(state))
     }
 
     /// The change of the deleted item that a restore brought back as this new message; nil when there is none.
@@ -548,12 +575,13 @@ private final class Pass {
                 // What vanished meanwhile is the next pass's matter.
                 case .vanished: break
                 case .unreadable(_, let what): report.unreadable.append(what)
-                case .stored(let digest, let size, let date, _):
+                case .stored(let digest, let size, let date, let marks, _):
                     report.bytes += size
                     if state.digest != digest { kinds.insert(.content) }
                     if state.internalDate != date { kinds.insert(.metadata) }
                     state.content = .blob(digest, size: size)
-                    state.internalDate = date
+                    // What it is known by is no change of its own.
+                    (state.internalDate, state.marks) = (date, marks)
                 }
                 if !kinds.isEmpty {
                     changes.append(Change(ItemID(.message, known[index].number), kinds, ItemState(state)))
@@ -563,20 +591,6 @@ private final class Pass {
             try commit(changes)
             progress(PassProgress(messages: slice.endIndex, totalMessages: wanted.count, bytes: report.bytes))
         }
-    }
-
-    private func messages(of folders: [KnownFolder]) throws -> [VanishedMessage] {
-        let projections = try vault.projections()
-        var found: [VanishedMessage] = []
-        for folder in folders {
-            var pointers: [ItemPointer] = []
-            try projections.live(account, .message, folder: folder.number) { pointers.append($0) }
-            try vault.journal.states(pointers) { recorded in
-                guard let state = recorded.state.message else { return }
-                found.append(VanishedMessage(number: recorded.item.number, state: state))
-            }
-        }
-        return found
     }
 
     /// One transaction for each folder that lost messages, and one for each folder that is gone with all in it.

@@ -81,7 +81,7 @@ public struct ArchiveImport {
                     switch outcome {
                     case .vanished: report.unreadable.append("a message vanished while it was read")
                     case .unreadable(_, let why): report.unreadable.append(why)
-                    case .stored(let digest, let size, let date, _):
+                    case .stored(let digest, let size, let date, _, _):
                         if let copies = there[digest], copies > 0 {
                             there[digest] = copies - 1
                             report.skipped += 1

@@ -1,10 +1,37 @@
 internal import Connectors
 internal import Events
+internal import Journal
+internal import Projections
+internal import Vault
 
 /// A live folder of the vault that comes from the source (not one made by an import).
 struct KnownFolder: Hashable, Sendable {
     var number: UInt32
     var state: FolderState
+
+    /// Those of an account.
+    static func all(
+        of account: AccountNumber, _ vault: OpenVault, _ projections: OpenProjections
+    ) throws -> [KnownFolder] {
+        var pointers: [ItemPointer] = []
+        try projections.live(account, .folder, folder: 0) { pointers.append($0) }
+        var known: [KnownFolder] = []
+        try vault.journal.states(pointers) { recorded in
+            // A folder without a source's name was made by an import: no source can miss it.
+            guard let state = recorded.state.folder, !state.sourceName.isEmpty else { return }
+            known.append(KnownFolder(number: recorded.item.number, state: state))
+        }
+        return known
+    }
+}
+
+extension FolderState {
+    /// Of one that is seen for the first time.
+    init(of folder: SourceFolder) {
+        self.init(
+            path: folder.path, isSubscribed: folder.isSubscribed, uidValidity: folder.uidValidity,
+            sourceName: folder.name, sourceIdentity: folder.identity, attributes: folder.attributes ?? [])
+    }
 }
 
 /// What the folders of the vault and those of a complete listing have to do with each other. A pure function of the two.

@@ -20,7 +20,7 @@ struct Ingest {
     /// What became of it.
     enum Outcome: Sendable {
         /// `isNew`: the vault had no such bytes before.
-        case stored(Digest, size: UInt64, internalDate: Timestamp, isNew: Bool)
+        case stored(Digest, size: UInt64, internalDate: Timestamp, marks: ServerMarks, isNew: Bool)
         case vanished
         case unreadable(UInt32, String)
     }
@@ -28,12 +28,12 @@ struct Ingest {
     /// Messages of one job; consecutive, so that neighbours share a frame.
     private static let jobMessages = 512
     /// Bytes after which what was appended is made durable and handed on.
-    private static let groupBytes = 8 << 20
+    private static let groupBytes = 4 << 20
     /// Messages whose IDs are noted at once: each time, half the pages of the header index are written anew. What a crash keeps from
     /// being noted is read again when it is asked for.
     private static let notedTogether = 1 << 16
     /// Bytes a worker holds before it hands them on, in the midst of a job or of a message.
-    private static let heldBytes = 4 << 20
+    private static let heldBytes = 2 << 20
     private static let groupMessages = 8192
     /// Larger ones are streamed.
     private static let wholeMessageBytes: UInt64 = 4 << 20
@@ -118,15 +118,16 @@ struct Ingest {
             var batches: [EncodedBatch] = []
             var held = 0
             // Outcomes whose digest is known when their batch is finished, and the date found in the source.
-            var open: [(index: Int, date: Timestamp, ids: [MessageIDHash]?)] = []
+            var open: [(index: Int, read: Reading)] = []
             var ids: [(digest: Digest, ids: [MessageIDHash])] = []
             func close(_ batch: EncodedBatch) throws {
                 batches.append(batch)
                 held += batch.storedBytes
                 for (message, place) in zip(batch.messages, open) {
                     outcomes[place.index] = .stored(
-                        message.digest, size: message.size, internalDate: place.date, isNew: message.isNew)
-                    if message.isNew, let found = place.ids { ids.append((message.digest, found)) }
+                        message.digest, size: message.size, internalDate: place.read.date, marks: place.read.marks,
+                        isNew: message.isNew)
+                    if message.isNew, let found = place.read.ids { ids.append((message.digest, found)) }
                 }
                 open.removeFirst(batch.messages.count)
                 if held >= Ingest.heldBytes {
@@ -148,8 +149,7 @@ struct Ingest {
                     try listings[comparison].read(positions) { position, message in
                         guard let place = places[position] else { return }
                         do {
-                            let (date, ids) = try add(try message.get()) { try close($0) }
-                            open.append((place, date, ids))
+                            open.append((place, try add(try message.get()) { try close($0) }))
                         } catch let failure as SourceFailure {
                             switch failure {
                             case .vanished: break
@@ -168,22 +168,27 @@ struct Ingest {
             try handOn(Output(outcomes: outcomes, batches: batches, ids: ids))
         }
 
-        /// Reads one message into the encoder and returns its date and message IDs; no IDs of one that is streamed.
-        private func add(
-            _ message: any SourceMessage, emit: (EncodedBatch) throws -> Void
-        ) throws -> (Timestamp, [MessageIDHash]?) {
+        /// What is known of a message beside its bytes; no IDs of one that is streamed.
+        private struct Reading {
+            var date: Timestamp
+            var marks: ServerMarks
+            var ids: [MessageIDHash]?
+        }
+
+        /// Reads one message into the encoder.
+        private func add(_ message: any SourceMessage, emit: (EncodedBatch) throws -> Void) throws -> Reading {
             if message.size <= Ingest.wholeMessageBytes {
                 try message.read(into: &buffer)
                 let bytes = buffer
                 try encoder.add(bytes.span.bytes)
-                return (
-                    message.internalDate, MIMEHeaders.messageIDs(in: bytes.span.bytes).map { MessageIDHash($0) }
-                )
+                return Reading(
+                    date: message.internalDate, marks: message.marks,
+                    ids: MIMEHeaders.messageIDs(in: bytes.span.bytes).map { MessageIDHash($0) })
             } else {
                 let reader = try message.reader()
                 try encoder.add(reading: { try reader.read(into: $0) }, emit: emit)
             }
-            return (message.internalDate, nil)
+            return Reading(date: message.internalDate, marks: message.marks, ids: nil)
         }
     }
 }

@@ -8,6 +8,29 @@ internal import Vault
 struct VanishedMessage: Sendable {
     var number: UInt32
     var state: MessageState
+
+    /// All messages of a folder that is gone.
+    static func all(in folder: UInt32, of account: AccountNumber, _ vault: OpenVault) throws -> [VanishedMessage] {
+        var pointers: [ItemPointer] = []
+        try vault.projections().live(account, .message, folder: folder) { pointers.append($0) }
+        var found: [VanishedMessage] = []
+        try vault.journal.states(pointers) { recorded in
+            guard let state = recorded.state.message else { return }
+            found.append(VanishedMessage(number: recorded.item.number, state: state))
+        }
+        return found
+    }
+
+    /// What is new about it when it is there again as `now`, in another place or under another name.
+    func kinds(as now: MessageState) -> ChangeKinds {
+        var kinds: ChangeKinds = state.folder == now.folder ? .metadata : .moved
+        if state.flags.subtracting(.passed) != now.flags.subtracting(.passed) { kinds.insert(.flags) }
+        if state.flags.contains(.passed) != now.flags.contains(.passed) || state.keywords != now.keywords {
+            kinds.insert(.tags)
+        }
+        if state.content != now.content { kinds.insert(.content) }
+        return kinds
+    }
 }
 
 /// What the messages of one folder in the vault and in a listing have to do with each other.

@@ -22,12 +22,16 @@ struct VanishedMatcher: Sendable {
     /// Whether one with those bytes has vanished.
     func has(_ digest: Digest) -> Bool { byDigest[digest] != nil }
 
-    /// The vanished message with those bytes: rather one with that name, then one of that folder, then the first.
-    mutating func take(_ digest: Digest, name: [UInt8], folder: UInt32) -> VanishedMessage? {
-        guard let candidates = byDigest[digest], !candidates.isEmpty else { return nil }
+    /// The vanished message with those bytes: rather one the server knows by the same mark, then one with that name, then one of
+    /// that folder, then the first. A mark alone is not believed: the same mark and other bytes is a lie.
+    mutating func take(like state: MessageState) -> VanishedMessage? {
+        guard let digest = state.digest, let candidates = byDigest[digest], !candidates.isEmpty else { return nil }
+        let mark = state.marks.emailID
+        let marked = candidates.indices.filter { !mark.isEmpty && candidates[$0].state.marks.emailID == mark }
+        let likely = marked.isEmpty ? Array(candidates.indices) : marked
         let index =
-            candidates.firstIndex { $0.state.sourceName == name } ?? candidates.firstIndex { $0.state.folder == folder }
-            ?? 0
+            likely.first { candidates[$0].state.sourceName == state.sourceName }
+            ?? likely.first { candidates[$0].state.folder == state.folder } ?? likely[0]
         return take(digest, index)
     }
 

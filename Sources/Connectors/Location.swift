@@ -41,6 +41,12 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether both are mailboxes of one mail server; `source` as an account has it.
+    public func isSameServer(as source: String) -> Bool {
+        guard case .server(let own) = self, case .server(let other)? = try? Location(source) else { return false }
+        return own.endpoint == other.endpoint
+    }
+
     /// Whether only one thread may write there.
     public var wantsOneWriter: Bool { if case .mbox = self { true } else { false } }
 

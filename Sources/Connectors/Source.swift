@@ -27,9 +27,13 @@ public protocol Source: Sendable {
     /// Whether what a hint tells of can be looked at at once: the source is never seen in the middle of a change. Else what belongs
     /// together is waited for.
     var showsWholeChanges: Bool { get }
+    /// Does ahead what the first call would have to wait for, as connecting and signing in. What fails fails again in that call,
+    /// which says so. From any thread, before all other calls.
+    func prepare()
 }
 
 extension Source {
+    public func prepare() {}
     public var hasUniqueNames: Bool { false }
     public var showsWholeChanges: Bool { false }
 }
@@ -132,6 +136,9 @@ public protocol SourceListing: Sendable {
     func flags(_ position: Int) -> MessageFlags
     /// Sorted, each once.
     func keywords(_ position: Int) -> [[UInt8]]
+    /// What the source knows these messages by beside their names, in their order; nil where it has nothing of the kind. Throws
+    /// ``SourceFailure``.
+    func marks(_ positions: [Int]) throws -> [ServerMarks]?
     /// Opens a message to read it. Throws ``SourceFailure``.
     func open(_ position: Int) throws -> any SourceMessage
     /// Reads several messages, in whatever order the source has them at hand, and gives each to `each`, which has it for the
@@ -151,6 +158,7 @@ public protocol SourceListing: Sendable {
 extension SourceListing {
     public func inOrderOfArrival(_ positions: [Int32]) -> [Int32] { positions }
     public var checkpoint: [UInt8] { [] }
+    public func marks(_ positions: [Int]) throws -> [ServerMarks]? { nil }
 
     public func sizes() throws -> [UInt64?] {
         try (0..<count).map { position in
@@ -177,10 +185,16 @@ extension SourceListing {
 public protocol SourceMessage {
     var size: UInt64 { get }
     var internalDate: Timestamp { get }
+    /// What the source knows it by beside its name; known when it has been read.
+    var marks: ServerMarks { get }
     /// All of it, into `buffer`, which is emptied first. Throws ``SourceFailure``.
     func read(into buffer: inout [UInt8]) throws
     /// For a message that is too large to be held: its bytes in pieces.
     func reader() throws -> any SourceMessageReader
+}
+
+extension SourceMessage {
+    public var marks: ServerMarks { ServerMarks() }
 }
 
 /// The bytes of a message one piece after the other.

@@ -9,6 +9,8 @@ public struct MessageState: Hashable, Sendable {
     public var keywords: [[UInt8]]
     /// What the source calls it within its folder: a Maildir base name, a UID.
     public var sourceName: [UInt8]
+    /// What else the source knows it by.
+    public var marks: ServerMarks
 
     /// The message's bytes, or why they could not be had.
     public enum Content: Hashable, Sendable {
@@ -19,10 +21,10 @@ public struct MessageState: Hashable, Sendable {
 
     public init(
         folder: UInt32, content: Content, internalDate: Timestamp, flags: MessageFlags = [], keywords: [[UInt8]] = [],
-        sourceName: [UInt8]
+        sourceName: [UInt8], marks: ServerMarks = ServerMarks()
     ) {
         (self.folder, self.content, self.internalDate) = (folder, content, internalDate)
-        (self.flags, self.keywords, self.sourceName) = (flags, keywords, sourceName)
+        (self.flags, self.keywords, self.sourceName, self.marks) = (flags, keywords, sourceName, marks)
     }
 
     public var digest: Digest? {
@@ -61,18 +63,20 @@ extension MessageState {
         writer.varint(folder)
         writer.integer(flags.rawValue)
         writer.integer(internalDate.rawValue)
+        let marked: UInt8 = marks.isEmpty ? 0 : 2
         switch content {
         case .blob(let digest, let size):
-            writer.integer(UInt8(1))
+            writer.integer(1 | marked)
             writer.varint(size)
             writer.digest(digest)
         case .unreadable(let reason):
-            writer.integer(UInt8(0))
+            writer.integer(marked)
             writer.varint(reason)
         }
         writer.varint(keywords.count)
         for keyword in keywords { writer.bytes(keyword) }
         writer.bytes(sourceName)
+        if !marks.isEmpty { marks.encode(into: &writer) }
     }
 
     @_lifetime(reader: copy reader)
@@ -81,7 +85,7 @@ extension MessageState {
         flags = MessageFlags(rawValue: try reader.integer())
         internalDate = Timestamp(rawValue: try reader.integer())
         let kind: UInt8 = try reader.integer()
-        switch kind {
+        switch kind & ~2 {
         case 1:
             let size = try reader.varint()
             content = .blob(try reader.digest(), size: size)
@@ -91,5 +95,6 @@ extension MessageState {
         keywords = []
         for _ in 0..<(try reader.count()) { keywords.append(try reader.bytes()) }
         sourceName = try reader.bytes()
+        marks = kind & 2 == 0 ? ServerMarks() : try ServerMarks(from: &reader)
     }
 }

@@ -50,24 +50,7 @@ extension JSONWriter {
         value(ItemID(.folder, message.folder))
         key("folder_path")
         if let path = context.folderPath { name(path, "folder_path_b64") } else { null() }
-        key("flags")
-        beginArray()
-        for (flag, _, escaped) in MessageFlags.names where message.flags.contains(flag) { value(ascii: escaped) }
-        endArray()
-        key("tags")
-        beginArray()
-        let passed = message.flags.contains(.passed)
-        if passed { value(ascii: "$Forwarded") }
-        for keyword in message.keywords where !(passed && keyword.elementsEqual("$Forwarded".utf8)) {
-            value(utf8: keyword.span)
-        }
-        endArray()
-        if message.keywords.contains(where: { !isUTF8($0.span) }) {
-            key("tags_b64")
-            beginArray()
-            for keyword in message.keywords { value(base64: keyword) }
-            endArray()
-        }
+        flagMembers(message.flags, message.keywords)
         key("digest")
         switch message.content {
         case .blob(let digest, let size):
@@ -83,9 +66,44 @@ extension JSONWriter {
         }
         key("internal_date")
         value(message.internalDate)
+        if !message.marks.emailID.isEmpty {
+            key("email_id")
+            name(message.marks.emailID, "email_id_b64")
+        }
+        if !message.marks.threadID.isEmpty {
+            key("thread_id")
+            name(message.marks.threadID, "thread_id_b64")
+        }
+        if let date = message.marks.saveDate {
+            key("save_date")
+            value(date)
+        }
     }
 
-    private mutating func folderMembers(_ folder: FolderState) {
+    /// The keys `flags` and `tags`.
+    public mutating func flagMembers(_ flags: MessageFlags, _ keywords: [[UInt8]]) {
+        key("flags")
+        beginArray()
+        for (flag, _, escaped) in MessageFlags.names where flags.contains(flag) { value(ascii: escaped) }
+        endArray()
+        key("tags")
+        beginArray()
+        let passed = flags.contains(.passed)
+        if passed { value(ascii: "$Forwarded") }
+        for keyword in keywords where !(passed && keyword.elementsEqual("$Forwarded".utf8)) {
+            value(utf8: keyword.span)
+        }
+        endArray()
+        if keywords.contains(where: { !isUTF8($0.span) }) {
+            key("tags_b64")
+            beginArray()
+            for keyword in keywords { value(base64: keyword) }
+            endArray()
+        }
+    }
+
+    /// The keys of a folder's own.
+    public mutating func folderMembers(_ folder: FolderState) {
         key("path")
         name(folder.joinedPath, "path_b64")
         key("subscribed")

@@ -12,6 +12,8 @@ struct PresentFolder {
     private var sizes: [UInt64?]?
     private var bySize: [UInt64: [Int]]?
     private var contents: [Int: Content] = [:]
+    /// By what the server knows them by, where that is asked for.
+    private var byMark: [[UInt8]: [Int]]?
     /// Sizes of messages that will be looked for; nil: any.
     private var expected: Set<UInt64>? = []
 
@@ -61,6 +63,21 @@ struct PresentFolder {
             return PresentMessage(position: position, isSame: true)
         }
         return nil
+    }
+
+    /// A message that the server knows by the same mark as the one wanted, and that is as large. Only a server that gave the mark
+    /// is asked.
+    mutating func find(mark: [UInt8], _ size: UInt64) throws -> PresentMessage? {
+        guard !mark.isEmpty, listing.count > 0 else { return nil }
+        if byMark == nil {
+            let found = try listing.marks(Array(0..<listing.count)) ?? []
+            byMark = Dictionary(grouping: found.indices.filter { !found[$0].emailID.isEmpty }) { found[$0].emailID }
+        }
+        guard let position = try byMark?[mark]?.first(where: { try !claimed[$0] && self.size($0) == size }) else {
+            return nil
+        }
+        claimed[position] = true
+        return PresentMessage(position: position, isSame: true)
     }
 
     /// The message that has that name, or else those bytes under another name; nil when there is neither.

@@ -14,6 +14,8 @@ public struct RestorePlanner {
     private let forms: AlteredForms
     /// Whether the target is where the account was captured: there a message's name is the message.
     let isHome: Bool
+    /// Whether the server that is written to is the one that gave messages their marks: there a mark is the message.
+    private let knowsMarks: Bool
     /// Where the target gives the names: what earlier restores to it have delivered, by item, as folder and name.
     private let delivered: [ItemID: [[[UInt8]]]]
     var plan: RestorePlan
@@ -42,6 +44,9 @@ public struct RestorePlanner {
         plan.takesNames = target.takesNames
         forms = AlteredForms(target, vault)
         isHome = request.account.state.sources.contains(request.target.description)
+        knowsMarks = request.account.state.sources.contains { source in
+            request.target.isSameServer(as: source)
+        }
         delivered = target.takesNames ? [:] : try known ?? RestorePlanner.delivered(vault, request)
     }
 
@@ -120,6 +125,12 @@ public struct RestorePlanner {
         case .items(let items):
             for item in items {
                 guard let pointer = try projections.pointer(account, item, asOf: request.point) else {
+                    if let purged = try vault.purges(of: account).item(item, account) {
+                        throw Failure(
+                            .purged,
+                            "\(item) of \(request.account.state.address) was purged at \(purged.mark.time) (\(purged.mark.transaction)) by \(purged.mark.operation)\(purged.mark.rule.map { ", under the rule \($0)" } ?? "")",
+                            hint: "What was purged is nowhere in this vault any more")
+                    }
                     let newest = try projections.highestNumber(account, item.kind)
                     guard item.number <= newest else {
                         let last = newest == 0 ? "has nothing of the kind" : "is \(ItemID(item.kind, newest))"
@@ -271,7 +282,14 @@ public struct RestorePlanner {
         var taken = Set<[UInt8]>()
         if let place { present[place].expect(sizes: Set(places.map { messages[Int($0)].state.size })) }
         var others: [(step: RestoreStep, message: Wanted)] = []
-        for index in places {
+        // Those that are there under their names first: none of them is taken for a copy of itself that is not.
+        var order = places
+        if let place, target.takesNames || isHome {
+            let listing = present[place].listing
+            let isThere = places.map { listing.position(messages[Int($0)].state.sourceName) != nil }
+            order = zip(places, isThere).filter(\.1).map(\.0) + zip(places, isThere).filter { !$0.1 }.map(\.0)
+        }
+        for index in order {
             let message = messages[Int(index)]
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
@@ -291,6 +309,10 @@ public struct RestorePlanner {
             }
             let known = (delivered[message.item] ?? []).filter { $0[0] == name }.map { $0[1] }
             if let place, !isNamed, let there = present[place].claim(anyOf: known) {
+                try planExisting(&step, there, place, message)
+            } else if let place, knowsMarks, !isNamed, !request.isExact, !request.verifiesBytes,
+                let there = try present[place].find(mark: message.state.marks.emailID, size)
+            {
                 try planExisting(&step, there, place, message)
             } else if let place,
                 let there = try present[place].find(

@@ -11,6 +11,8 @@ public struct VaultExport {
     private let vault: OpenVault
     private let last: TransactionID
     private let accounts: Set<AccountNumber>
+    /// What purges have taken: the journal may still have it while one is going on, or was killed.
+    private let purged: PurgedItems
     private let reader: BlobReader
     private var encoder: BlobEncoder?
     private var report = Report()
@@ -35,14 +37,16 @@ public struct VaultExport {
         // Its first transaction is as old as that of the vault it comes from: no time goes back behind it.
         try OpenVault.create(directory, clock: WallClock { began }, using: &generator)
         let made = try OpenVault(directory)
-        var export = VaultExport(vault, accounts, point)
+        var export = VaultExport(vault, accounts, point, without: try vault.purges().items)
         try export.copy(to: made, progress)
         _ = try made.projections()
         return export.report
     }
 
-    private init(_ vault: OpenVault, _ accounts: Set<AccountNumber>, _ last: TransactionID) {
-        (self.vault, self.accounts, self.last) = (vault, accounts, last)
+    private init(
+        _ vault: OpenVault, _ accounts: Set<AccountNumber>, _ last: TransactionID, without purged: PurgedItems
+    ) {
+        (self.vault, self.accounts, self.last, self.purged) = (vault, accounts, last, purged)
         reader = vault.blobs.reader()
     }
 
@@ -54,7 +58,7 @@ public struct VaultExport {
             try vault.journal.scan(from: next, through: last) { record in
                 next = record.id.next
                 guard !record.isLost else { return true }
-                let transaction = try record.transaction()
+                let transaction = purged.rest(of: try record.transaction())
                 if let entry = wanted(transaction.entry) { group.append((transaction.time, entry)) }
                 return group.count < VaultExport.group
             }

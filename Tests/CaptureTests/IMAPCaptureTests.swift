@@ -186,6 +186,40 @@ private func changes(_ transactions: [Transaction]) -> [Change] { transactions.f
     }
 
     @Test(
+        "What the server knows a message by is kept, and tells which of two with the same bytes was moved",
+        .enabled(if: RealServer.isAvailable(.dovecot) && RealServer.isAvailable(.cyrus), "no servers here"),
+        arguments: [RealServer.Kind.dovecot, .cyrus])
+    func marks(kind: RealServer.Kind) throws {
+        let box = try Mailbox(kind)
+        let bench = try Bench()
+        try box.client.done("CREATE Work")
+        for _ in 0..<3 { try box.append("INBOX", "same") }
+        try box.append("INBOX", "other")
+        try bench.pass(box.source)
+        func marks() throws -> [ServerMarks] {
+            try bench.live().sorted { $0.key.number < $1.key.number }.compactMap { $0.value.message?.marks }
+        }
+        let before = try marks()
+        #expect(before.count == 4 && before.allSatisfy { !$0.emailID.isEmpty && $0.saveDate != nil })
+        // Cyrus: of the bytes, and with conversations. Dovecot: of the message, and without.
+        #expect(Set(before.map(\.emailID)).count == (kind == .cyrus ? 2 : 4))
+        #expect(before.allSatisfy { $0.threadID.isEmpty == (kind == .dovecot) })
+        #expect(try bench.recorded(box.source, deep: true).flatMap(\.entry.changes).isEmpty)
+
+        let second = try #require(
+            try bench.live().first { $0.value.message?.sourceName.suffix(2) == utf8(".2")[...] }?.key)
+        try box.client.done("SELECT INBOX")
+        try box.client.done("UID MOVE 2 Work")
+        try box.client.done("UID STORE 1,3 +FLAGS (\\Deleted)")
+        try box.client.done("UID EXPUNGE 1,3")
+        let changes = try bench.recorded(box.source).flatMap(\.entry.changes)
+        let moved = changes.filter { $0.kinds.contains(.moved) }
+        #expect(changes.count { $0.kinds == .deleted } == 2 && moved.count == 1)
+        if kind == .dovecot { #expect(moved.first?.item == second) }
+        #expect(moved.first?.state.message?.marks.emailID == before[1].emailID)
+    }
+
+    @Test(
         "A message of 30 MB and one of nothing are kept as they are",
         .enabled(if: RealServer.isAvailable(.dovecot), "no server here"))
     func large() throws {

@@ -38,6 +38,60 @@ struct PassTests {
         #expect(try bench.pass(source).isEmpty)
     }
 
+    @Test(
+        "Marks that a vault of before does not have come with the next change of a message, and are none by themselves")
+    func marks() throws {
+        let bench = try Bench()
+        let source = sampleSource()
+        try bench.pass(source)
+        source.change { contents in
+            for folder in contents.folders.indices {
+                for index in contents.folders[folder].messages.indices {
+                    let name = String(decoding: contents.folders[folder].messages[index].name, as: UTF8.self)
+                    contents.folders[folder].messages[index].marks.emailID = utf8("M\(name)")
+                }
+            }
+        }
+        #expect(try bench.recorded(source).isEmpty)
+        #expect(try bench.recorded(source, deep: true).flatMap(\.entry.changes).isEmpty)
+        source.change { $0["INBOX"].messages[1].flags = [.flagged] }
+        let changes = try bench.recorded(source).flatMap(\.entry.changes)
+        #expect(changes.map(\.kinds) == [.flags])
+        #expect(changes.first?.state.message?.marks.emailID == utf8("M2"))
+        #expect(try bench.live().values.compactMap(\.message).count { !$0.marks.isEmpty } == 1)
+    }
+
+    @Test("Of several messages with the same bytes the one that moved is known by its mark")
+    func marked() throws {
+        let bench = try Bench()
+        let source = MemorySource {
+            $0.add("INBOX", (1...3).map { MemorySource.Message("\($0)", "same") })
+            $0.add("Box")
+            for index in 0..<3 { $0["INBOX"].messages[index].marks.emailID = utf8("M\(index)") }
+        }
+        try bench.pass(source)
+        let second = try bench.item("2")
+        source.change {
+            _ = $0.take("1", from: "INBOX")
+            var moved = $0.take("2", from: "INBOX")
+            _ = $0.take("3", from: "INBOX")
+            moved.name = utf8("9")
+            $0["Box"].messages = [moved]
+        }
+        let changes = try bench.recorded(source).flatMap(\.entry.changes)
+        #expect(changes.filter { $0.kinds.contains(.moved) }.map(\.item) == [try some(second)])
+        #expect(changes.count { $0.kinds == .deleted } == 2)
+
+        // The same mark and other bytes is a lie.
+        source.change {
+            var moved = $0.take("9", from: "Box")
+            (moved.name, moved.bytes) = (utf8("10"), utf8("other"))
+            $0["INBOX"].messages = [moved]
+        }
+        let again = try bench.recorded(source).flatMap(\.entry.changes)
+        #expect(Set(again.map(\.kinds)) == [.created, .deleted])
+    }
+
     @Test("Changed flags and keywords are one change each, without the bytes being read again")
     func flags() throws {
         let bench = try Bench()

@@ -51,6 +51,20 @@ enum Samples {
         ("message-moved", one(Change(m7, [.moved, .flags], changed { $0.folder = 300 }), .realtime)),
         ("message-content", one(Change(m7, [.content, .metadata], changed { $0.content = .blob(.zero, size: 0) }))),
         ("message-unreadable", one(Change(m7, .created, changed { $0.content = .unreadable(5) }))),
+        (
+            "message-marks",
+            one(
+                Change(
+                    m7, .created,
+                    changed {
+                        $0.marks = ServerMarks(
+                            emailID: utf8("M63f9e283197fc289d2b7cf1f"), threadID: utf8("T1"), saveDate: date)
+                    }))
+        ),
+        (
+            "message-saved",
+            one(Change(m7, .created, changed { ($0.content, $0.marks.saveDate) = (.unreadable(5), date) }))
+        ),
         ("message-deleted", one(Change(m7, .deleted, ItemState(message, isDeleted: true)))),
         ("message-returned", one(Change(m7, .returned, ItemState(message)), .restore)),
         ("folder-created", one(Change(f2, .created, ItemState(folder)))),

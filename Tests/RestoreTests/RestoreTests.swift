@@ -46,6 +46,20 @@ struct RestoreTests {
         #expect(report.foldersCreated == expected.folders.count)
     }
 
+    @Test(
+        "Of two messages with the same bytes the deleted one comes back, and is not taken for the other",
+        arguments: ["1.a", "2.b"])
+    func twins(deleted: String) throws {
+        let bench = try Bench()
+        for name in ["1.a", "2.b"] { bench.mail.deliver("", "\(name):2,S", "the same") }
+        let point = try bench.scan()
+        bench.mail.remove("", "\(deleted):2,S")
+        try bench.scan()
+        let plan = try bench.plan(bench.request(at: point, to: "Mail"))
+        #expect(plan.count(.deliver) == 1 && plan.skipped == 1 && plan.conflicts.isEmpty, "\(plan.conflicts)")
+        #expect(plan.steps.first?.item == (try bench.item(deleted)))
+    }
+
     @Test("A dry run makes nothing: no target, no transaction")
     func dryRun() throws {
         let bench = try Bench()

@@ -74,6 +74,54 @@ import Testing
         try expectNoSecret([anna.password, bert.password])
     }
 
+    @Test(
+        "A vault is held against the mailbox as it is, of Dovecot, Cyrus and a Maildir, and nothing is recorded",
+        whenThereIs())
+    func live() throws {
+        #expect(try cli.run("init").status == 0)
+        for kind in [RealServer.Kind.dovecot, .cyrus] {
+            let server = try RealServer.shared(kind)
+            let user = server.nextUser()
+            let client = try WireClient(server, user)
+            try client.done("CREATE Work")
+            for number in 0..<4 { try client.append("INBOX", Array("Subject: \(number)\r\n\r\nx\r\n".utf8)) }
+            let name = user.name.split(separator: "@").joined(separator: "%40")
+            let added = try cli.run(
+                "account", "add", user.name, "--source", "imap://\(name)@127.0.0.1:\(server.port)", "--secret",
+                secret(kind.rawValue, user.password))
+            #expect(added.status == 0, "\(added.error)")
+            #expect(try cli.run("scan", user.name).status == 0)
+            #expect(try cli.run("diff", user.name, "--live", "--deep").status == 0)
+            try client.done("SELECT INBOX")
+            try client.done("UID STORE 1 +FLAGS (\\Flagged)")
+            try client.done("UID MOVE 2 Work")
+            try client.done("UID STORE 3 +FLAGS (\\Deleted)")
+            try client.done("UID EXPUNGE 3")
+            try client.append("Work", Array("Subject: new\r\n\r\nx\r\n".utf8))
+            let before = try cli.run("log", "dump").text
+            let found = try cli.run("diff", user.name, "--live", "--json")
+            #expect(found.status == 5, "\(found.error)")
+            let summary = try #require((try found.object["summary"] as? [String: [String: Int]])?["message"])
+            #expect(summary.filter { $0.value > 0 } == ["created": 1, "deleted": 1, "moved": 1, "flags": 1])
+            #expect(try cli.run("diff", user.name, "--live").text.contains("INBOX > Work"))
+            #expect(try cli.run("log", "dump").text == before)
+            #expect(try cli.run("scan", user.name).status == 0)
+            #expect(try cli.run("diff", user.name, "--live").status == 0)
+        }
+        let mail = MaildirFixture(scratch.appending("Mail"))
+        mail.deliver("", "1.a:2,", "Subject: x\r\n\r\nx\r\n")
+        #expect(try cli.run("account", "add", "bert@example.org", "--source", "maildir:\(mail.path)").status == 0)
+        #expect(try cli.run("diff", "bert", "--live").status == 5)
+        #expect(try cli.run("scan", "bert").status == 0)
+        #expect(try cli.run("diff", "bert", "--live").status == 0)
+        mail.move("", "1.a:2,", to: nil, "1.a:2,S")
+        #expect(try cli.run("diff", "bert", "--live").status == 5)
+        Tree.remove(scratch.appending("Mail"))
+        #expect(try cli.run("diff", "bert", "--live").status == 9)
+        #expect(try cli.run("diff", "bert", "--live", "--from", "first").status == 2)
+        #expect(try cli.run("diff", "bert").status == 2)
+    }
+
     /// No file of the vault has a secret in it.
     private func expectNoSecret(_ secrets: [String]) throws {
         for secret in secrets {

@@ -11,6 +11,7 @@ public final class MemorySource: Source {
         public var flags: MessageFlags = []
         public var keywords: [[UInt8]] = []
         public var internalDate = Timestamp(seconds: 1_700_000_000)
+        public var marks = ServerMarks()
         /// Its bytes cannot be had: an `errno`.
         public var unreadable: UInt32?
         /// Gone when it is opened, though it is listed.
@@ -152,6 +153,8 @@ public final class MemorySource: Source {
         func keywords(_ position: Int) -> [[UInt8]] { messages[position].keywords }
         var passedOver: [String] { [] }
 
+        func marks(_ positions: [Int]) throws -> [ServerMarks]? { positions.map { messages[$0].marks } }
+
         func open(_ position: Int) throws -> any SourceMessage {
             let name = messages[position].name
             let now = source.change { contents -> Message? in
@@ -162,16 +165,19 @@ public final class MemorySource: Source {
             if let code = now.unreadable {
                 throw SourceFailure.unreadable(code: code, String(decoding: name, as: UTF8.self))
             }
-            return Opened(bytes: now.bytes, internalDate: now.internalDate)
+            return Opened(now)
         }
     }
 
     private final class Opened: SourceMessage, SourceMessageReader {
         let bytes: [UInt8]
         let internalDate: Timestamp
+        let marks: ServerMarks
         private var offset = 0
 
-        init(bytes: [UInt8], internalDate: Timestamp) { (self.bytes, self.internalDate) = (bytes, internalDate) }
+        init(_ message: Message) {
+            (bytes, internalDate, marks) = (message.bytes, message.internalDate, message.marks)
+        }
 
         var size: UInt64 { UInt64(bytes.count) }
         func read(into buffer: inout [UInt8]) throws { buffer = bytes }

@@ -72,6 +72,13 @@ struct IMAPListing: SourceListing {
         }
     }
 
+    func marks(_ positions: [Int]) throws -> [ServerMarks]? {
+        guard !positions.isEmpty else { return [] }
+        return try source.withSession { session in
+            try IMAPReading(session, mailbox, uidValidity).marks(positions.map { uids[$0] })
+        }
+    }
+
     /// A message at which the connection breaks, alone and again and again, cannot be read; the others can.
     func read(
         _ positions: [Int], _ each: (Int, Result<any SourceMessage, SourceFailure>) throws -> Void

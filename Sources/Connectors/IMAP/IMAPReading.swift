@@ -44,6 +44,21 @@ final class IMAPReading {
         return uids.map { found[$0] }
     }
 
+    /// What the server knows each message by; nil where it has nothing of the kind, or refuses to say it.
+    func marks(_ uids: [UInt32]) throws -> [ServerMarks]? {
+        let items = session.markItems
+        guard !items.isEmpty else { return nil }
+        try open()
+        var found: [UInt32: ServerMarks] = [:]
+        for part in UIDSet(uids).parts(ofAtMost: 4_000) {
+            let status = try session.attempt(.fetch(.set(part), [.uid] + items)) { response in
+                if case .fetch(let row) = response, let uid = row.uid { found[uid] = row.marks }
+            }
+            guard status.condition == .ok else { return nil }
+        }
+        return uids.map { found[$0] ?? ServerMarks() }
+    }
+
     private var shownName: String { String(decoding: mailbox.bytes, as: UTF8.self) }
 
     /// Opens the mailbox, unless it is.
@@ -66,7 +81,7 @@ final class IMAPReading {
         _ each: (UInt32, Result<any SourceMessage, SourceFailure>) throws -> Void
     ) throws -> String? {
         let only = uids.count == 1 ? uids.ranges[0].lowerBound : nil
-        let tag = try session.start(.fetch(.set(uids), [.uid, .internalDate, .body]))
+        let tag = try session.start(.fetch(.set(uids), [.uid, .internalDate] + session.markItems + [.body]))
         var whole: [UInt8]?
         while true {
             switch try session.next(session.soon) {
@@ -84,7 +99,7 @@ final class IMAPReading {
                 switch try session.event(response) {
                 case .data(.fetch(let row)):
                     if let (uid, bytes) = IMAPReading.message(row, whole), wanted.remove(uid) != nil {
-                        try each(uid, .success(WholeMessage(bytes, row.internalDate)))
+                        try each(uid, .success(WholeMessage(bytes, row)))
                     }
                     whole = nil
                 case .completed(let ended, let status):
@@ -115,15 +130,25 @@ final class IMAPReading {
     }
 }
 
+extension FetchedAttributes {
+    /// What the server knows the message by.
+    fileprivate var marks: ServerMarks {
+        ServerMarks(
+            emailID: emailID ?? guid ?? [], threadID: threadID ?? [],
+            saveDate: saveDate.map { Timestamp(seconds: $0) })
+    }
+}
+
 /// A message that fits.
 private final class WholeMessage: SourceMessage, SourceMessageReader {
     private let bytes: [UInt8]
     let internalDate: Timestamp
+    let marks: ServerMarks
     private var offset = 0
 
-    init(_ bytes: [UInt8], _ seconds: Int64?) {
-        self.bytes = bytes
-        internalDate = Timestamp(seconds: seconds ?? 0)
+    init(_ bytes: [UInt8], _ row: FetchedAttributes) {
+        (self.bytes, marks) = (bytes, row.marks)
+        internalDate = Timestamp(seconds: row.internalDate ?? 0)
     }
 
     var size: UInt64 { UInt64(bytes.count) }
@@ -157,6 +182,12 @@ private final class LargeMessage: SourceMessage, SourceMessageReader {
         // When the connection breaks here, the next thing that is read from it says so.
         if row.internalDate == nil { try? finish() }
         return Timestamp(seconds: row.internalDate ?? 0)
+    }
+
+    var marks: ServerMarks {
+        // As with its date.
+        try? finish()
+        return row.marks
     }
 
     func read(into buffer: inout [UInt8]) throws {

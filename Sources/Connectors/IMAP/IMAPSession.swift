@@ -51,6 +51,14 @@ final class IMAPSession {
     /// Commands of which only the end is of interest, and only if it is not `OK`.
     private var unwatched: Set<Dialogue.Tag> = []
 
+    /// What a message can be known by here.
+    var markItems: [Command.FetchItem] {
+        var items: [Command.FetchItem] = []
+        if capabilities.has("OBJECTID") { items += [.emailID, .threadID] } else if hasGUIDs { items.append(.guid) }
+        if capabilities.has("SAVEDATE") { items.append(.saveDate) }
+        return items
+    }
+
     var capabilities: CapabilitySet { dialogue.capabilities }
     var enabled: CapabilitySet { dialogue.enabled }
 

@@ -5,6 +5,7 @@ internal import Glibc
 final class SpooledMessage: SourceMessage {
     let size: UInt64
     let internalDate: Timestamp
+    let marks: ServerMarks
     private let bytes: [UInt8]
     private let file: UnsafeMutablePointer<FILE>?
 
@@ -13,7 +14,7 @@ final class SpooledMessage: SourceMessage {
             var bytes: [UInt8] = []
             try message.read(into: &bytes)
             (self.bytes, file, size) = (bytes, nil, UInt64(bytes.count))
-            internalDate = message.internalDate
+            (internalDate, marks) = (message.internalDate, message.marks)
             return
         }
         guard let file = tmpfile() else { throw SourceFailure.unreadable(code: UInt32(bitPattern: errno), "a spool") }
@@ -32,7 +33,7 @@ final class SpooledMessage: SourceMessage {
         }
         fflush(file)
         (bytes, self.file, size) = ([], file, total)
-        internalDate = message.internalDate
+        (internalDate, marks) = (message.internalDate, message.marks)
     }
 
     deinit { if let file { fclose(file) } }

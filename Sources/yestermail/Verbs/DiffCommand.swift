@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Capture
+internal import Connectors
 internal import Events
 internal import Journal
 internal import MIME
@@ -9,30 +11,42 @@ internal import Vault
 
 struct DiffCommand: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "diff", abstract: "Shows what is different in an account between two times.",
+        commandName: "diff",
+        abstract: "Shows what is different in an account between two times, or between vault and mailbox.",
         discussion: """
             Ends with 5 when there are differences, with 0 when there are none. The two states are folded from the \
             journal.
 
+            With --live the vault's newest state is held against the mailbox as it is now, and nothing is recorded: \
+            what is named is what a scan would record. With --deep as well, every message is read and its bytes are \
+            compared. It ends with 3 when something could not be looked at, whatever else was found.
+
             Examples:
               yestermail diff anna --from 'yesterday 14:00'
               yestermail diff anna --from 2026-03-01 --to 2026-03-03 --json
+              yestermail diff anna --live
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     @Argument(help: "The account.") var account: String
 
-    @Option(help: ArgumentHelp("The earlier time.", valueName: "time")) var from: String
+    @Option(help: ArgumentHelp("The earlier time.", valueName: "time")) var from: String?
 
     @Option(help: ArgumentHelp("The later time; default: now.", valueName: "time")) var to: String?
 
-    @Flag(help: "Compare with the mailbox as it is now (not in this version).") var live = false
+    @Flag(help: "Compare the vault with the mailbox as it is now.") var live = false
+
+    @Flag(help: "With --live: read every message and compare its bytes.") var deep = false
 
     func validate() throws {
         if live {
-            throw ValidationError(
-                "--live is not in this version. Scan first (yestermail scan ACCOUNT), then compare with --to now.")
+            guard from == nil, to == nil else {
+                throw ValidationError("--live compares what is newest in the vault: it goes without --from and --to.")
+            }
+        } else {
+            guard from != nil else { throw ValidationError("Say since when, by --from; or --live.") }
+            guard !deep else { throw ValidationError("--deep goes with --live.") }
         }
     }
 
@@ -41,16 +55,31 @@ struct DiffCommand: Verb {
         let projections = try context.projections(vault)
         let account = try vault.account(account)
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
+        guard let from else {
+            let view = try AccountView(vault, projections, account, try context.point(nil, role: .to, landmarks, vault))
+            let found = try LiveComparison(vault, account, try Location(of: account).openSource(), deep: deep)
+            return try LiveAnswer(found, view, context).write()
+        }
         let first = try context.point(from, role: .from, landmarks, vault)
         let last = try context.point(to, role: .to, landmarks, vault)
         guard first.transaction <= last.transaction else {
             throw Failure(.usage, "--from is later than --to", hint: "Give the earlier time as --from")
         }
-        let comparison = try AccountComparison(vault, account.number, first.transaction, last.transaction)
+        let purges = try vault.purges(of: account.number)
+        let comparison = try AccountComparison(
+            vault, account.number, first.transaction, last.transaction, without: purges.items)
         let before = try AccountView(vault, projections, account, first)
         let after = try AccountView(vault, projections, account, last)
+        // What was there at either end and was purged since is no difference any more that could be told.
+        var missing: [PurgedShare] = []
+        for point in [first, last] {
+            for share in purges.missing(account.number, asOf: point.transaction) where !missing.contains(share) {
+                missing.append(share)
+            }
+        }
+        if !context.isJSON { context.remark(missing) }
         if context.isJSON {
-            try json(comparison, before, after, context)
+            try json(comparison, before, after, missing, context)
         } else {
             try print(comparison, before, after, context)
         }
@@ -88,13 +117,15 @@ struct DiffCommand: Verb {
     }
 
     private func json(
-        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ context: CommandContext
+        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ missing: [PurgedShare],
+        _ context: CommandContext
     ) throws {
         try context.output.json { json in
             json.beginObject()
             json.accountNames(after.account)
             json.resolved(before.point, key: "from")
             json.resolved(after.point, key: "to")
+            json.purged(missing)
             json.key("summary")
             json.beginObject()
             for kind in ItemKind.allCases {

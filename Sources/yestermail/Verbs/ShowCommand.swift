@@ -32,7 +32,7 @@ struct ShowCommand: Verb {
         let view = try AccountView(vault, projections, account, try context.point(at, landmarks, vault))
         let reading = MessageReading(vault)
         for (index, item) in try view.items(item).enumerated() {
-            let recorded = try view.state(item)
+            let recorded = try view.state(item, context)
             if context.isJSON {
                 try json(recorded, view, reading, context)
             } else {
@@ -63,6 +63,7 @@ struct ShowCommand: Verb {
             try row("source", TerminalText.safe(folder.sourceName))
         case .account, .other: break
         }
+        if let thinned = try view.thinned(recorded) { try row("thinned", context.wording(of: thinned)) }
         try row("state", "\(recorded.transaction), since \(context.text(recorded.time)) (\(recorded.origin.name))")
         guard let message = recorded.state.message, let digest = message.digest else { return }
         let preview = try reading.preview(digest, size: message.size)
@@ -96,6 +97,10 @@ struct ShowCommand: Verb {
         flags += message.keywords.map { TerminalText.safe($0) }
         try row("flags", flags.isEmpty ? nil : flags.joined(separator: " "))
         try row("received", context.text(message.internalDate))
+        try row("saved", message.marks.saveDate.map { context.text($0) })
+        func mark(_ bytes: [UInt8]) -> String? { bytes.isEmpty ? nil : TerminalText.safe(bytes) }
+        try row("email id", mark(message.marks.emailID))
+        try row("thread", mark(message.marks.threadID))
         switch message.content {
         case .blob(let digest, let size): try row("content", "\(Quantity.bytes(size)), \(digest)")
         case .unreadable(let code): try row("content", "could not be read when it was captured (error \(code))")
@@ -117,6 +122,10 @@ struct ShowCommand: Verb {
             json.resolved(view.point)
             json.key("state")
             json.appendJSON(try view.json(recorded.item, recorded.transaction))
+            if let thinned = try view.thinned(recorded) {
+                json.key("thinned")
+                json.thinned(thinned)
+            }
             json.key("headers")
             if let headers { json.headers(headers) } else { json.null() }
             json.key("preview")
