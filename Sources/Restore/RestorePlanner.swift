@@ -283,12 +283,13 @@ public struct RestorePlanner {
         if let place { present[place].expect(sizes: Set(places.map { messages[Int($0)].state.size })) }
         var others: [(step: RestoreStep, message: Wanted)] = []
         // Those that are there under their names first: none of them is taken for a copy of itself that is not.
-        let isThere = places.map { index in
-            (target.takesNames || isHome)
-                && place.map { present[$0].listing.position(messages[Int(index)].state.sourceName) != nil } ?? false
+        var order = places
+        if let place, target.takesNames || isHome {
+            let listing = present[place].listing
+            let isThere = places.map { listing.position(messages[Int($0)].state.sourceName) != nil }
+            order = zip(places, isThere).filter(\.1).map(\.0) + zip(places, isThere).filter { !$0.1 }.map(\.0)
         }
-        let byName = places.indices.filter { isThere[$0] } + places.indices.filter { !isThere[$0] }
-        for index in byName.map({ places[$0] }) {
+        for index in order {
             let message = messages[Int(index)]
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(

@@ -68,6 +68,9 @@ public struct VaultExport {
             report.transactions += group.count
             progress(next)
         }
+        // What was needed to read and write messages makes room for what the projections need.
+        encoder = nil
+        reader.purge()
         try made.journal.sealFullSegments()
     }
 

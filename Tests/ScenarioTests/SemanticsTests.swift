@@ -18,7 +18,7 @@ struct SemanticsTests {
     }
 
     @Test(
-        "Moving a message to trash and marking it read are new states of one item; emptying trash deletes it, and its bytes stay"
+        "Moving a message to trash, then marking it read, yields two new states of the same item; emptying trash yields a deleted state with the blob still referenced"
     )
     func trash() throws {
         let scene = try CommandLineScene()
@@ -39,7 +39,7 @@ struct SemanticsTests {
         #expect(bytes.text == CommandLineScene.first, "\(bytes.error)")
     }
 
-    @Test("A state that begins exactly at a time is the one chosen for it; the one that ends there is not")
+    @Test("A state valid exactly at T is chosen for a restore at T; one ending at T is not")
     func boundaries() throws {
         let scene = try CommandLineScene()
         let item = try scene.item("Contract")
@@ -62,7 +62,7 @@ struct SemanticsTests {
         }
     }
 
-    @Test("Two changes of flags inside the coalescing window are one state, and nothing earlier is overwritten")
+    @Test("Two flag changes inside the coalescing window yield one state; nothing earlier is overwritten")
     func coalescing() throws {
         let scene = try CommandLineScene()
         let item = try scene.item("Contract")
@@ -83,7 +83,7 @@ struct SemanticsTests {
         #expect(Set(after.last?["flags"] as? [String] ?? []) == ["\\Answered", "\\Flagged", "\\Seen"])
     }
 
-    @Test("A change of metadata only writes no blob")
+    @Test("A metadata-only change writes no blob")
     func metadata() throws {
         let scene = try CommandLineScene()
         func blobs() -> [[UInt8]] {
@@ -139,7 +139,9 @@ struct SemanticsTests {
         #expect(try scene.program.run("gaps", "anna", "--json").text.contains("from"))
     }
 
-    @Test("What vanished is deleted by a scan; a scan that is aborted deletes nothing, and the gap goes on")
+    @Test(
+        "A scan flags as deleted what vanished; an aborted scan does not move the checkpoint and does not flag unseen items as deleted"
+    )
     func aborted() throws {
         let scratch = Scratch("semantics")
         let clock = TestClock(step: 1_000_000)
@@ -167,7 +169,7 @@ struct SemanticsTests {
         #expect(try vault.coverageEnd(of: account.number) ?? covered > covered)
     }
 
-    @Test("An empty mailbox by mistake, or none at all, is not read as everything deleted")
+    @Test("An empty mailbox by mistake, or none at all, is not read as 'everything deleted'")
     func mistakenEmptiness() throws {
         let scene = try CommandLineScene()
         let away = scene.scratch.appending("away")
@@ -184,7 +186,7 @@ struct SemanticsTests {
     }
 
     @Test(
-        "Undelete: both ends included, marked, without the flag Deleted; where it was before the trash, or in the trash; under the folder's old name"
+        "Undelete over [a,b]: items deleted at a and at b are included; keyword applied; \\Deleted stripped; trash-only items go to trash; renamed parent restores under the old name"
     )
     func undelete() throws {
         let scene = try CommandLineScene()
@@ -224,7 +226,7 @@ struct SemanticsTests {
         }
     }
 
-    @Test("Mail of a folder nobody knows is restored into unknown_NN")
+    @Test("Undelete: a missing parent folder becomes unknown_NN")
     func unknownFolder() throws {
         let scene = try CommandLineScene()
         do {
@@ -282,7 +284,9 @@ struct SemanticsTests {
         #expect(!Tree.exists(scene.scratch.appending("out")))
     }
 
-    @Test("Restored as of after a mass deletion an account is empty, with a warning; just before, everything is there")
+    @Test(
+        "Restore at last after a mass delete gives an empty account, with a warning; just before the delete gives everything"
+    )
     func massDeletion() throws {
         let scene = try CommandLineScene()
         for number in 10..<40 { scene.maildir.deliver("", "\(number).x:2,S", "Subject: \(number)\n\n\(number)") }
