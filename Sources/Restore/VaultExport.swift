@@ -25,8 +25,9 @@ public struct VaultExport {
         public var unrestored: [Unrestored] = []
     }
 
-    /// Transactions copied at once.
+    /// Transactions copied at once, and bytes of their records: one with the steps of a restore may have a hundred thousand.
     private static let group = 512
+    private static let groupBytes = 1 << 20
 
     /// Exports `accounts` as of `point` into `directory`, which must be missing or empty.
     public static func run(
@@ -55,12 +56,16 @@ public struct VaultExport {
         var next = TransactionID(rawValue: 2)
         while next <= last {
             var group: [(time: Timestamp, entry: JournalEntry)] = []
+            var bytes = 0
             try vault.journal.scan(from: next, through: last) { record in
                 next = record.id.next
                 guard !record.isLost else { return true }
                 let transaction = purged.rest(of: try record.transaction())
-                if let entry = wanted(transaction.entry) { group.append((transaction.time, entry)) }
-                return group.count < VaultExport.group
+                if let entry = wanted(transaction.entry) {
+                    group.append((transaction.time, entry))
+                    bytes += record.bytes.byteCount
+                }
+                return group.count < VaultExport.group && bytes < VaultExport.groupBytes
             }
             if group.isEmpty { break }
             try copyBlobs(of: group.map(\.entry), to: made)
