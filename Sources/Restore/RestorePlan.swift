@@ -1,3 +1,4 @@
+internal import Connectors
 public import Events
 
 /// What a restore is going to do: a value that can be printed before anything is written.
@@ -27,6 +28,9 @@ public struct RestorePlan: Sendable {
 
     public func count(_ action: RestoreStep.Action) -> Int { steps.count { $0.action == action } }
 
+    /// Rights and annotations that will be given or taken.
+    public var attributes: Int { folders.reduce(0) { $0 + $1.attributes.count + $1.attributesGone.count } }
+
     public var newFolders: Int { folders.count { !$0.exists } }
 }
 
@@ -36,6 +40,9 @@ public struct PlannedFolder: Sendable {
     /// What the target calls it.
     public var name: [UInt8]
     public var exists: Bool
+    /// Rights and annotations to be given to it, and names of those to be taken from it.
+    public var attributes: [FolderAttribute] = []
+    public var attributesGone: [[UInt8]] = []
 }
 
 /// One thing to do, with what is needed to do it and to take it back.
@@ -105,4 +112,15 @@ public struct RestoreReport: Sendable {
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }
+
+    /// What a folder is for, servers mostly decide themselves; what somebody may do or has noted is missed when it is not there.
+    mutating func lose(_ attribute: UnkeptAttribute, of folder: PlannedFolder) {
+        let words =
+            "\(FolderAttributes.words(attribute.name)) of \(String(decoding: folder.state.joinedPath, as: UTF8.self)): \(attribute.why)"
+        if FolderAttributes.isUse(attribute.name) {
+            losses.append(words)
+        } else {
+            unrestored.append(Unrestored(nil, .refused, words))
+        }
+    }
 }

@@ -191,16 +191,34 @@ public struct RestorePlanner {
         }
         var subscribed: [[[UInt8]]] = []
         for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
-            _ = try plannedFolder(state, for: nil)
+            let index = try plannedFolder(state, for: nil)
             if state.isSubscribed { subscribed.append(state.path) }
-            warnOfRights(state)
+            if !target.keepsAttributes {
+                warnOfRights(state)
+            } else if request.only != .flags {
+                try planAttributes(state, index)
+            }
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
         let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
         if Set(all) != Set(there) { plan.subscriptions = all }
     }
 
-    /// Rights of others are not given again by a restore; they are named, never dropped in silence.
+    private mutating func planAttributes(_ state: FolderState, _ index: Int?) throws {
+        guard let index else { return }
+        let name = plan.folders[index].name
+        let folder = present.first { $0.folder.name == name && $0.folder.problem == nil }?.folder
+        let there = try folder.map { try target.attributes(of: $0) ?? [] } ?? []
+        let found = FolderAttributes(target, request).plan(state, there: there)
+        (plan.folders[index].attributes, plan.folders[index].attributesGone) = (found.given, found.gone)
+        for kept in found.kept {
+            plan.warnings.append(
+                "\(FolderAttributes.words(kept.name)) of \(String(decoding: state.joinedPath, as: UTF8.self)): they are others now, and stay (--only changed)"
+            )
+        }
+    }
+
+    /// Rights of others that the target cannot keep are named, never dropped in silence.
     private mutating func warnOfRights(_ state: FolderState) {
         let prefix = Array("acl ".utf8)
         let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {

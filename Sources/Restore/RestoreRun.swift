@@ -79,6 +79,11 @@ public struct RestoreRun {
         do {
             // Also those that are there: their places may be missing.
             for folder in plan.folders { _ = try target.folder(folder.state) }
+            for folder in plan.folders where !folder.attributes.isEmpty || !folder.attributesGone.isEmpty {
+                let unkept = try target.setAttributes(
+                    of: folder.state, folder.attributes, removing: folder.attributesGone)
+                for attribute in unkept { report.lose(attribute, of: folder) }
+            }
             if let wanted = plan.subscriptions {
                 for lost in try target.setSubscriptions(wanted) {
                     report.losses.append(

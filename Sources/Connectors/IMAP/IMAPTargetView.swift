@@ -28,6 +28,14 @@ struct IMAPTargetView: TargetView {
         return nil
     }
 
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { try source.attributes(of: folder) }
+    var keepsAttributes: Bool { true }
+
+    func areEqual(_ one: FolderAttribute, _ other: FolderAttribute) -> Bool {
+        guard one.name == other.name, one.name.starts(with: FolderAttribute.accessControl) else { return one == other }
+        return IMAPRights.areEqual(one.value, other.value)
+    }
+
     func capabilities() throws -> [String] { try source.withSession { $0.capabilities.names.sorted() } }
 
     func room() throws -> UInt64? {

@@ -29,6 +29,7 @@ struct RestoreAnswer {
         let leaving = plan.steps.filter { $0.action == .removeFolder }.map { plan.folders[$0.folder] }
         row("remove folders", leaving.count, names(leaving))
         row("subscribe", plan.subscriptions?.count ?? 0)
+        row("rights and annotations", plan.attributes)
         row("already there", plan.skipped)
         row("cannot be restored", plan.unrestored.count)
         for line in table.lines() where !line.allSatisfy({ $0 == " " }) { try output.line("  " + line) }
@@ -38,7 +39,7 @@ struct RestoreAnswer {
             )
         }
         try details(plan.conflicts, plan.unrestored)
-        let nothing = plan.steps.isEmpty && plan.newFolders == 0 && plan.subscriptions == nil
+        let nothing = plan.steps.isEmpty && plan.newFolders == 0 && plan.subscriptions == nil && plan.attributes == 0
         if let file {
             try output.line("Saved. Do it with: yestermail restore --plan \(TerminalText.safe(file))")
         } else {
