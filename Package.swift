@@ -138,6 +138,7 @@ let package = Package(
             ],
             path: "Tests/Model"),
         // Torture: `Tools/torture`.
+        .target(name: "RecordingDisk", path: "Tools/torture-disk", cSettings: [.unsafeFlags(["-O2"])]),
         .target(
             name: "FuzzTargets",
             dependencies: [
@@ -149,7 +150,7 @@ let package = Package(
             name: "Torture",
             dependencies: [
                 "Events", "Files", "Blobs", "Journal", "Projections", "Headers", "Vault", "Connectors", "Capture",
-                "Restore", "FuzzTargets", "Synthesis", "TestKit",
+                "Restore", "FuzzTargets", "RecordingDisk", "Synthesis", "TestKit",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tools/torture-harness", swiftSettings: [.unsafeFlags(["-O"])]),
@@ -216,7 +217,8 @@ let package = Package(
     ]
 )
 
-for target in package.targets where target.type != .system && !["CKernels", "BenchmarkLoops"].contains(target.name) {
+for target in package.targets
+where target.type != .system && !["CKernels", "BenchmarkLoops", "RecordingDisk"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

@@ -8,7 +8,8 @@ extension BlobReader {
     /// - Parameter body: gets the position in `digests`, and the bytes or why they cannot be had.
     /// - Throws: what `body` throws.
     public func readMany(_ digests: [Digest], _ body: (Int, Result<BorrowedBlob, BlobError>) throws -> Void) throws {
-        let gathered = ByteBuffer(capacity: BlobReader.gatheredBytes)
+        let gathered = gathered
+        gathered.removeAll()
         var pending: [(position: Int, start: Int, count: Int)] = []
         func flush() throws {
             let bytes = gathered.bytes

@@ -15,9 +15,13 @@ public final class BlobReader {
     /// Least recently used first.
     private var frames: [CachedFrame] = []
     private var cachedBytes = 0
+    /// Of frames that are cached no more. Memory from the kernel costs more than what is decoded into it.
+    private var spare: [ByteBuffer] = []
     private var files: [(pack: UInt32, file: OpenFile)] = []
     private let output = ByteBuffer()
     private let encoded = ByteBuffer()
+    /// Messages that are verified side by side.
+    let gathered = ByteBuffer()
 
     /// A decoded frame.
     private final class CachedFrame {
@@ -26,13 +30,14 @@ public final class BlobReader {
         let header: FrameHeader
         let entries: [FrameEntry]
         /// The payload, or as much of it as was needed.
-        let decoded = ByteBuffer()
+        let decoded: ByteBuffer
 
-        init(pack: UInt32, offset: UInt32, header: FrameHeader, entries: [FrameEntry]) {
+        init(pack: UInt32, offset: UInt32, header: FrameHeader, entries: [FrameEntry], into decoded: ByteBuffer) {
             self.pack = pack
             self.offset = offset
             self.header = header
             self.entries = entries
+            self.decoded = decoded
         }
     }
 
@@ -88,9 +93,20 @@ public final class BlobReader {
         if verifying && hash.finish() != digest { throw damage(digest, location, Self.wrongDigest) }
     }
 
+    private func forgetOldest() {
+        cachedBytes -= frames[0].decoded.count
+        var decoded = frames.removeFirst().decoded
+        // A message whose parts are in other frames may still be read from it.
+        if isKnownUniquelyReferenced(&decoded), spare.count < 2 {
+            decoded.removeAll()
+            spare.append(decoded)
+        }
+    }
+
     /// Forgets decoded frames and open files.
     public func purge() {
         frames.removeAll()
+        spare.removeAll()
         files.removeAll()
         cachedBytes = 0
     }
@@ -151,7 +167,9 @@ public final class BlobReader {
             guard let entries = try loader.table(file, at: Int(location.offset), header) else {
                 throw damage(digest, location, "the frame's table is damaged")
             }
-            frame = CachedFrame(pack: location.pack, offset: location.offset, header: header, entries: entries)
+            frame = CachedFrame(
+                pack: location.pack, offset: location.offset, header: header, entries: entries,
+                into: spare.popLast() ?? ByteBuffer())
         }
         guard frame.header.kind == kind, Int(location.entry) < frame.entries.count,
             frame.entries[Int(location.entry)].digest == digest,
@@ -175,10 +193,7 @@ public final class BlobReader {
             }
             cachedBytes += frame.decoded.count - (isNew ? 0 : before)
             if isNew { frames.append(frame) }
-            while cachedBytes > cacheBytes, frames.count > 1 {
-                cachedBytes -= frames[0].decoded.count
-                frames.removeFirst()
-            }
+            while cachedBytes > cacheBytes, frames.count > 1 { forgetOldest() }
         }
         return (frame, entry)
     }

@@ -148,7 +148,7 @@ private final class Pass {
         for _ in 0..<Pass.confirmations where view.hasLost {
             doubt(view.comparisons)
             let wider = try meanwhile().map { scope.union($0) } ?? scope
-            let again = try look(known, wider, projections)
+            let again = try look(known, wider, projections, behind: view)
             let isSame = wider == scope && again.lost == view.lost
             (view, scope) = (again, wider)
             if isSame { break }
@@ -160,32 +160,44 @@ private final class Pass {
             let counted = (self.report.messages, self.report.unlistable, self.report.passedOver)
             defer { (self.report.messages, self.report.unlistable, self.report.passedOver) = counted }
             let now = try capture.source.folders()
-            return try self.compare(view.folders.refreshed(now), view.numbers, .all, projections)
+            return try self.compare(
+                view.folders.refreshed(now), view.numbers, .all, projections, behind: view.comparisons)
         }
         capture.held = held
         try flush(try missed(view) + [checkpoint(view, scope)].compactMap { $0 })
     }
 
-    /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing.
-    private func look(_ known: [KnownFolder], _ scope: PassScope, _ projections: OpenProjections) throws -> View {
+    /// Lists the folders and, in `scope`, their messages, and compares them with the vault. Records nothing. A folder that is
+    /// as it was in the view `before`, by its checkpoint, is not asked about again.
+    private func look(
+        _ known: [KnownFolder], _ scope: PassScope, _ projections: OpenProjections, behind before: View? = nil
+    ) throws -> View {
         nextFolder = try projections.highestNumber(account, .folder) + 1
         (report.foldersCreated, report.foldersChanged) = (0, 0)
         let listed = try capture.source.folders()
         report.folders = listed.count
         var folders = FolderComparison(known: known, listed: listed)
-        try addAttributes(&folders)
+        try addAttributes(&folders, behind: before?.folders)
         var numbers: [[UInt8]: UInt32] = [:]
         let structure = folderChanges(folders, &numbers)
         return View(
             folders: folders, numbers: numbers, structure: structure,
-            comparisons: try compare(folders, numbers, scope, projections))
+            comparisons: try compare(folders, numbers, scope, projections, behind: before?.comparisons ?? []))
     }
 
     /// Looks at what else there is about folders in which something is new.
-    private func addAttributes(_ folders: inout FolderComparison) throws {
+    private func addAttributes(_ folders: inout FolderComparison, behind before: FolderComparison?) throws {
+        let seen = Dictionary(
+            (before?.pairs.map(\.source) ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         func look(_ folder: inout SourceFolder) throws {
-            guard folder.problem == nil else { return }
-            folder.attributes = try capture.source.attributes(of: folder)
+            guard folder.problem == nil, folder.attributes == nil else { return }
+            if !isFull, let seen = seen[folder.name], seen.attributes != nil, !folder.checkpoint.isEmpty,
+                seen.checkpoint == folder.checkpoint, seen.identity == folder.identity
+            {
+                folder.attributes = seen.attributes
+            } else {
+                folder.attributes = try capture.source.attributes(of: folder)
+            }
         }
         for index in folders.pairs.indices {
             let pair = folders.pairs[index]
@@ -295,10 +307,13 @@ private final class Pass {
         return changes
     }
 
-    /// Lists every folder in `scope` and compares it. A folder that cannot be listed says nothing, and is named.
+    /// Lists every folder in `scope` and compares it. A folder that cannot be listed says nothing, and is named. What was found
+    /// `before` in a folder that has not changed since holds: nobody else records anything of this account meanwhile.
     private func compare(
-        _ folders: FolderComparison, _ numbers: [[UInt8]: UInt32], _ scope: PassScope, _ projections: OpenProjections
+        _ folders: FolderComparison, _ numbers: [[UInt8]: UInt32], _ scope: PassScope, _ projections: OpenProjections,
+        behind before: [MessageComparison]
     ) throws -> [MessageComparison] {
+        let seen = Dictionary(before.map { ($0.folder, $0) }, uniquingKeysWith: { first, _ in first })
         var found: [MessageComparison] = []
         report.messages = 0
         var isPartial = false
@@ -317,6 +332,12 @@ private final class Pass {
                 if mayTrust, let checkpoint = checkpoints[number] {
                     isPartial = true
                     if checkpoint == folder.checkpoint { continue }
+                    if !folder.checkpoint.isEmpty, let same = seen[number],
+                        same.listing.checkpoint == folder.checkpoint
+                    {
+                        found.append(same)
+                        continue
+                    }
                     if let changes = try capture.source.changes(in: folder, since: checkpoint) {
                         let comparison = try MessageComparison(
                             vault, projections, account: account, folder: number, changes: changes)

@@ -28,12 +28,12 @@ struct Ingest {
     /// Messages of one job; consecutive, so that neighbours share a frame.
     private static let jobMessages = 512
     /// Bytes after which what was appended is made durable and handed on.
-    private static let groupBytes = 8 << 20
+    private static let groupBytes = 4 << 20
     /// Messages whose IDs are noted at once: each time, half the pages of the header index are written anew. What a crash keeps from
     /// being noted is read again when it is asked for.
     private static let notedTogether = 1 << 16
     /// Bytes a worker holds before it hands them on, in the midst of a job or of a message.
-    private static let heldBytes = 4 << 20
+    private static let heldBytes = 2 << 20
     private static let groupMessages = 8192
     /// Larger ones are streamed.
     private static let wholeMessageBytes: UInt64 = 4 << 20

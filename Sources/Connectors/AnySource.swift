@@ -10,6 +10,7 @@ public struct AnySource: WatchableSource {
     public func folders() throws -> [SourceFolder] { try base.folders() }
     public func list(_ folder: SourceFolder) throws -> any SourceListing { try base.list(folder) }
     public func identity() throws -> [UInt8] { try base.identity() }
+    public func prepare() { base.prepare() }
 
     public var hasUniqueNames: Bool { base.hasUniqueNames }
     public var showsWholeChanges: Bool { base.showsWholeChanges }

@@ -33,17 +33,24 @@ public final class MaildirSource: WatchableSource {
         do throws(MaildirError) {
             let subscribed = Set(
                 (try maildir.subscriptions()?.folders ?? []).map { $0.components.map(\.bytes) })
-            return try maildir.folders().compactMap { folder in
+            let folders = try maildir.folders()
+            let mounts = MaildirRights.mounts(
+                among: subscribed, beside: folders.map { $0.path.components.map(\.bytes) })
+            return folders.compactMap { folder in
                 // A directory that is no folder at all (a `.git`, a cache) is nobody's mailbox.
                 if case .notAMaildir = folder.problem { return nil }
                 let path = folder.path.components.map(\.bytes)
                 var place = maildir.path
                 if !folder.rawName.isEmpty { place += [UInt8(ascii: "/")] + folder.rawName }
-                return SourceFolder(
+                var found = SourceFolder(
                     name: folder.rawName.isEmpty ? MaildirSource.inboxName : folder.rawName, path: path,
                     identity: folder.identity.map { MaildirSource.identity(of: place, $0.inode) } ?? [],
                     isSubscribed: subscribed.contains(path),
                     problem: folder.problem.map { .unreadable(code: $0.errorNumber, "\($0)") })
+                found.attributes = folder.rights.map {
+                    MaildirRights.attributes($0, mounts: folder.isInbox ? mounts : [])
+                }
+                return found
             }
         } catch {
             throw SourceFailure.unavailable("\(error)")

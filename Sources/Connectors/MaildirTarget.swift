@@ -41,11 +41,23 @@ public final class MaildirTarget: Target {
         do throws(MaildirError) {
             // Under the exact name of the folder that is there: a name that is no modified UTF-7 has no other.
             var exact: [[[UInt8]]: MaildirFolderPath] = [:]
-            for folder in try Maildir(path: Array(path.utf8), layout: .maildirPlusPlus).folders() {
-                exact[folder.path.components.map(\.bytes)] = folder.path
+            let maildir = try Maildir(path: Array(path.utf8), layout: .maildirPlusPlus)
+            for folder in try maildir.folders() { exact[folder.path.components.map(\.bytes)] = folder.path }
+            // What is subscribed and no folder here is a mailbox of somebody else: not ours to leave, and its name is no
+            // directory's here.
+            func isMount(_ path: [[UInt8]]) -> Bool { path.count > 1 && exact[path] == nil }
+            var mounts = (try maildir.subscriptions()?.folders ?? []).filter { isMount($0.components.map(\.bytes)) }
+            let known = Set(mounts.map { $0.components.map(\.bytes) })
+            for path in paths where isMount(path) && !known.contains(path) {
+                mounts.append(
+                    MaildirFolderPath(
+                        path.map {
+                            .init($0, isVerbatim: $0.contains(UInt8(ascii: ".")) || $0.contains(UInt8(ascii: "/")))
+                        }
+                    ))
             }
-            return try writer.setSubscriptions(paths.map { exact[$0] ?? MaildirFolderPath($0) })
-                .map { $0.components.map(\.bytes) }
+            let folders = paths.filter { !isMount($0) }.map { exact[$0] ?? MaildirFolderPath($0) }
+            return try writer.setSubscriptions(folders, mounts: mounts).map { $0.components.map(\.bytes) }
         } catch {
             throw TargetFailure(error)
         }
@@ -148,6 +160,29 @@ private final class MaildirTargetFolderWriter: TargetFolder {
         }
     }
 
+    func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute] {
+        var refused: [RefusedAttribute] = []
+        do throws(MaildirError) {
+            try folder.changeRights { list in
+                for attribute in attributes {
+                    guard let identifier = MaildirRights.identifier(ofAttribute: attribute.name),
+                        DovecotAccessList.accepts(identifier, attribute.value)
+                    else {
+                        refused.append(RefusedAttribute(name: attribute.name, why: "a Maildir has no room for it"))
+                        continue
+                    }
+                    list[identifier] = attribute.value
+                }
+                for name in removing {
+                    if let identifier = MaildirRights.identifier(ofAttribute: name) { list[identifier] = nil }
+                }
+            }
+        } catch {
+            throw TargetFailure(error)
+        }
+        return refused
+    }
+
     /// Runs `body` with the place and file of the message of that base name; looks again when it is no longer there.
     private func found(
         _ base: [UInt8], _ body: (MaildirPlace, [UInt8]) throws(MaildirError) -> Void
@@ -234,6 +269,8 @@ extension MaildirTargetView {
             throw TargetFailure(error)
         }
     }
+
+    func canHave(attribute name: [UInt8]) -> Bool { name.starts(with: FolderAttribute.accessControl) }
 
     /// A base name: one component, with room for `:2,` and flags in 255 bytes.
     func accepts(name: [UInt8]) -> Bool {

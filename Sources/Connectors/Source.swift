@@ -27,9 +27,13 @@ public protocol Source: Sendable {
     /// Whether what a hint tells of can be looked at at once: the source is never seen in the middle of a change. Else what belongs
     /// together is waited for.
     var showsWholeChanges: Bool { get }
+    /// Does ahead what the first call would have to wait for, as connecting and signing in. What fails fails again in that call,
+    /// which says so. From any thread, before all other calls.
+    func prepare()
 }
 
 extension Source {
+    public func prepare() {}
     public var hasUniqueNames: Bool { false }
     public var showsWholeChanges: Bool { false }
 }

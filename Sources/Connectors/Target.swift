@@ -14,21 +14,8 @@ public protocol Target: AnyObject {
     func removeFolder(_ name: [UInt8]) throws
     /// Makes exactly these folders subscribed; returns those that could not be.
     func setSubscriptions(_ paths: [[[UInt8]]]) throws -> [[[UInt8]]]
-    /// Gives a folder, which is there, these rights and annotations, and takes from it those named in `gone`; the rest stays as it
-    /// is. Returns what the target did not do. Throws ``TargetFailure`` when it cannot be written any more.
-    func setAttributes(
-        of folder: FolderState, _ wanted: [FolderAttribute], removing gone: [[UInt8]]
-    ) throws -> [UnkeptAttribute]
     /// Puts all that was written on the disk.
     func sync() throws
-}
-
-/// A right or an annotation of a folder that a target did not take, and why, in its own words.
-public struct UnkeptAttribute: Hashable, Sendable {
-    public var name: [UInt8]
-    public var why: String
-
-    public init(name: [UInt8], why: String) { (self.name, self.why) = (name, why) }
 }
 
 /// What a target has before anything is written, and what it would call things: all that a plan needs.
@@ -44,28 +31,17 @@ public protocol TargetView: Sendable {
     var takesNames: Bool { get }
     /// What it makes of messages it cannot keep as they are, likeliest first.
     var forms: [DeliveredForm] { get }
-    /// The rights and annotations of a folder that is there; nil where the target keeps none of anybody's. Throws
-    /// ``SourceFailure``.
-    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]?
-    /// Whether it keeps rights and annotations of folders.
-    var keepsAttributes: Bool { get }
-    /// Whether both rights are the same in different letters.
-    func areEqual(_ one: FolderAttribute, _ other: FolderAttribute) -> Bool
     /// How many bytes may be delivered; nil when that is not known. Throws ``SourceFailure``.
     func room() throws -> UInt64?
     /// Why the folder, once its messages are gone, cannot be removed; nil when it can.
     func obstacle(removing folder: SourceFolder) throws -> String?
+    /// Rights and annotations the folder has; nil where that is not known. Throws ``SourceFailure``.
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]?
+    /// Whether a folder can have an attribute of that name.
+    func canHave(attribute name: [UInt8]) -> Bool
 }
 
 extension Target {
-    public func setAttributes(
-        of folder: FolderState, _ wanted: [FolderAttribute], removing gone: [[UInt8]]
-    ) throws -> [UnkeptAttribute] {
-        (wanted.map(\.name) + gone).map {
-            UnkeptAttribute(name: $0, why: "such a target keeps neither rights nor annotations")
-        }
-    }
-
     public func removeFolder(_ name: [UInt8]) throws {
         throw TargetFailure.refused("folders are not removed from such a target")
     }
@@ -75,9 +51,8 @@ extension TargetView {
     public var takesNames: Bool { true }
     public var forms: [DeliveredForm] { [] }
     public func room() throws -> UInt64? { nil }
-    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { nil }
-    public var keepsAttributes: Bool { false }
-    public func areEqual(_ one: FolderAttribute, _ other: FolderAttribute) -> Bool { one == other }
+    public func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { folder.attributes }
+    public func canHave(attribute name: [UInt8]) -> Bool { false }
 
     public func obstacle(removing folder: SourceFolder) throws -> String? {
         "folders are not removed from such a target"
@@ -98,10 +73,27 @@ public protocol TargetFolder: AnyObject {
     func setFlags(_ name: [UInt8], _ flags: MessageFlags, _ keywords: [[UInt8]]) throws -> [[UInt8]]
     /// Removes the message.
     func remove(_ name: [UInt8]) throws
+    /// Makes these attributes (rights, annotations) what they are here, takes those of the names in `removing` away, and leaves all
+    /// others alone. Returns those that could not be, each with the reason. Throws ``TargetFailure``.
+    func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute]
+}
+
+/// An attribute of a folder that a target did not take.
+public struct RefusedAttribute: Hashable, Sendable {
+    public var name: [UInt8]
+    public var why: String
+
+    public init(name: [UInt8], why: String) { (self.name, self.why) = (name, why) }
 }
 
 extension TargetFolder {
     public func flush() throws {}
+
+    public func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute] {
+        (attributes.map(\.name) + removing).map {
+            RefusedAttribute(name: $0, why: "such a target has nothing of the kind")
+        }
+    }
 
     /// Delivers one message and waits for it. Throws ``TargetFailure``.
     public func deliver(

@@ -18,6 +18,7 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         case usage = "usage"
         case partial = "partial"
         case notFound = "not_found"
+        case purged = "purged"
         case outOfRange = "time.out_of_range"
         case ambiguous = "ambiguous"
         case differences = "differences"
@@ -42,7 +43,7 @@ public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
             case .failed, .unsuitable: 1
             case .usage, .ambiguous: 2
             case .partial: 3
-            case .notFound, .outOfRange: 4
+            case .notFound, .outOfRange, .purged: 4
             case .differences: 5
             case .refused, .notEmpty: 6
             case .locked, .captured: 7

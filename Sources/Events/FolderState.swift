@@ -36,6 +36,8 @@ public struct FolderAttribute: Hashable, Sendable {
     public static let specialUse = Array("special-use".utf8)
     /// Before an identifier: the rights it has (RFC 4314).
     public static let accessControl = Array("acl ".utf8)
+    /// Of INBOX, before the path of a mailbox of somebody else that its owner has subscribed to: a mount point.
+    public static let mount = Array("mount ".utf8)
     /// Before the name of an entry: its value (RFC 5464).
     public static let metadata = Array("metadata ".utf8)
 }

@@ -25,8 +25,11 @@ public struct LMDBError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isMissing: Bool { code == 2 }
     /// LMDB says itself that the file is not what it should be.
     public var isDamage: Bool {
-        [MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_VERSION_MISMATCH, MDB_PANIC, MDB_INCOMPATIBLE, MDB_BAD_TXN]
-            .contains(code)
+        // No sound tree is deeper than a cursor's stack.
+        [
+            MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_VERSION_MISMATCH, MDB_PANIC, MDB_INCOMPATIBLE,
+            MDB_BAD_TXN, MDB_CURSOR_FULL,
+        ].contains(code)
     }
 
     public var description: String {

@@ -47,7 +47,8 @@ public final class Maildir: Sendable {
         if rootIsInbox {
             folders.append(
                 MaildirFolder(
-                    rawName: [], path: .inbox, identity: identity, problem: Self.problem(of: root.raw, path: path)))
+                    rawName: [], path: .inbox, identity: identity, problem: Self.problem(of: root.raw, path: path),
+                    rights: Self.rights(of: root.raw, path: path)))
         }
         switch layout {
         case .plain: break
@@ -117,10 +118,11 @@ public final class Maildir: Sendable {
             let status = try fileStatus(of: descriptor.raw, path: fullPath)
             return MaildirFolder(
                 rawName: rawName, path: folderPath, identity: FileIdentity(status),
-                problem: Self.problem(of: descriptor.raw, path: fullPath))
+                problem: Self.problem(of: descriptor.raw, path: fullPath),
+                rights: Self.rights(of: descriptor.raw, path: fullPath))
         } catch {
             let identity = statusAt(directory, name).map { FileIdentity($0) }
-            return MaildirFolder(rawName: rawName, path: folderPath, identity: identity, problem: error)
+            return MaildirFolder(rawName: rawName, path: folderPath, identity: identity, problem: error, rights: nil)
         }
     }
 
@@ -139,6 +141,18 @@ public final class Maildir: Sendable {
             }
         }
         return nil
+    }
+
+    /// What others may do with the folder; nil when the file that says so cannot be read.
+    private static func rights(of directory: Int32, path: [UInt8]) -> DovecotAccessList? {
+        let name = DovecotAccessList.fileName
+        do throws(MaildirError) {
+            let content = try readSmallFile(
+                at: directory, name, path: path.appending(component: name), limit: DovecotAccessList.sizeLimit)
+            return DovecotAccessList(parsing: content ?? [])
+        } catch {
+            return nil
+        }
     }
 
     /// Whether there is a `cur` or a `new`. When there is neither, `errno` says why.

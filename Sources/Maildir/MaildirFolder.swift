@@ -8,6 +8,8 @@ public struct MaildirFolder: Hashable, Sendable {
     /// Why the folder cannot be read as a Maildir: a link, no permission, `cur` or `new` missing. Such a folder is
     /// neither empty nor absent.
     public let problem: MaildirError?
+    /// What others may do with it; nil where it cannot be read. Empty where there is no file that says so.
+    public let rights: DovecotAccessList?
 
     /// Whether this is INBOX: the root, or in the layout `fs` the directory `INBOX` where the root is no folder.
     public var isInbox: Bool { path.isInbox && !path.isVerbatim }

@@ -3,16 +3,18 @@ internal import Glibc
 /// Makes unique base names: `SECONDS.M<µs>P<pid>Q<counter>R<random>.HOST`.
 public struct MaildirNameSource: Sendable {
     private let now: @Sendable () -> FileTime
-    private let random: @Sendable () -> UInt64
+    /// What tells this source from all others: a process, and a random number.
+    private let process = String(getpid())
+    private let random: String
     private let host: [UInt8]
     private var counter: UInt64 = 0
 
     /// With a clock and a source of randomness of the caller's. `/`, `:` and what is not printable ASCII in the name
     /// of the host are written `\057`, as the Maildir convention has it.
     public init(
-        host: [UInt8], now: @escaping @Sendable () -> FileTime, random: @escaping @Sendable () -> UInt64
+        host: [UInt8], now: @escaping @Sendable () -> FileTime, random: @Sendable () -> UInt64
     ) {
-        (self.now, self.random) = (now, random)
+        (self.now, self.random) = (now, String(random(), radix: 16))
         self.host = host.prefix(48).flatMap { byte -> [UInt8] in
             let isPlain = (0x21...0x7E).contains(byte) && !Array(":;!,/\\".utf8).contains(byte)
             if isPlain { return [byte] }
@@ -39,7 +41,7 @@ public struct MaildirNameSource: Sendable {
         counter &+= 1
         let time = now()
         let number =
-            "\(time.seconds).M\(time.nanoseconds / 1_000)P\(getpid())Q\(counter)R\(String(random(), radix: 16))."
+            "\(time.seconds).M\(time.nanoseconds / 1_000)P\(process)Q\(counter)R\(random)."
         return Array(number.utf8) + host
     }
 }

@@ -43,10 +43,13 @@ public struct MaildirSubscriptions: Hashable, Sendable {
     public func bytes(layout: MaildirLayout) -> [UInt8] {
         var result = Self.header
         for folder in folders {
-            let parts = folder.components.compactMap { component in
-                try? component.onDisk(escaping: Self.escapes(layout))
+            // Of a mailbox of somebody else the name is no directory here: it is what it was.
+            let parts = folder.components.map { component in
+                component.isVerbatim
+                    ? component.bytes
+                    : ModifiedUTF7.encode(component.bytes, escaping: Self.escapes(layout)) ?? component.bytes
             }
-            guard parts.count == folder.components.count, !parts.isEmpty else { continue }
+            guard !parts.isEmpty, !parts.contains([]) else { continue }
             result += Array(parts.map(Self.escape).joined(separator: [UInt8(ascii: "\t")])) + [UInt8(ascii: "\n")]
         }
         return result

@@ -205,7 +205,7 @@ public final class MaildirWatcher {
         case .directory where event.has(IN_ISDIR) && !event.has(IN_ATTRIB):
             handleDirectory(event, in: watch.folder, maildir)
         case .directory:
-            if event.name == DovecotKeywords.fileName {
+            if event.name == DovecotKeywords.fileName || event.name == DovecotAccessList.fileName {
                 report(root, .folderTouched(rawName: rawName, .directory))
             } else if rawName.isEmpty,
                 event.name == MaildirSubscriptions.dovecotFileName

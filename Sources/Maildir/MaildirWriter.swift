@@ -57,11 +57,14 @@ public final class MaildirWriter {
         return try MaildirTargetFolder(folder: descriptor, rawName: name, path: folderPath, writer: self)
     }
 
-    /// Replaces the file of subscriptions (Dovecot, version 2), under Dovecot's lock file. Returns the folders that
-    /// have no name on disk.
-    public func setSubscriptions(_ folders: [MaildirFolderPath]) throws(MaildirError) -> [MaildirFolderPath] {
+    /// Replaces the file of subscriptions (Dovecot, version 2), under Dovecot's lock file: these folders, and `mounts`, which are
+    /// mailboxes of somebody else. Returns the folders that have no name on disk.
+    public func setSubscriptions(
+        _ folders: [MaildirFolderPath], mounts: [MaildirFolderPath] = []
+    ) throws(MaildirError) -> [MaildirFolderPath] {
         let unfit = folders.filter { folder in (try? folder.directoryName()) == nil }
-        let content = MaildirSubscriptions(folders.filter { !unfit.contains($0) }).bytes(layout: .maildirPlusPlus)
+        let fit = folders.filter { !unfit.contains($0) }
+        let content = MaildirSubscriptions(fit + mounts).bytes(layout: .maildirPlusPlus)
         let name = MaildirSubscriptions.dovecotFileName
         var lock = try LockedFile(name, in: root.raw, path: path.appending(component: name))
         try lock.replace(with: content, durable: durability == .each)

@@ -8,6 +8,7 @@ public struct AccountFold: Sendable {
     /// How far it has come.
     public private(set) var position: TransactionID = .beginning
     private var rows: [[Row]]
+    private let purged: PurgedItems
 
     private struct Row {
         var transaction: UInt64 = 0
@@ -15,8 +16,10 @@ public struct AccountFold: Sendable {
         var isDeleted = false
     }
 
-    public init(account: AccountNumber) {
+    /// `purged`: what later purges have taken. Until the journal has been written anew, it still has it.
+    public init(account: AccountNumber, without purged: PurgedItems = PurgedItems()) {
         self.account = account
+        self.purged = purged
         rows = Array(repeating: [], count: Int((ItemKind.allCases.map(\.rawValue).max() ?? 0)) + 1)
     }
 
@@ -27,6 +30,7 @@ public struct AccountFold: Sendable {
         var rows = rows
         self.rows = []
         let account = account
+        let purged = purged.touches(account) ? purged : nil
         defer { self.rows = rows }
         try journal.scan(from: position.next, through: last) { record in
             guard record.account == account else {
@@ -38,6 +42,10 @@ public struct AccountFold: Sendable {
             var changes = try ChangeReader(record.body)
             var index: UInt32 = 0
             while try changes.next() {
+                if let purged, purged.contains(account, changes.item, at: record.id) {
+                    index += 1
+                    continue
+                }
                 let kind = Int(changes.item.kind.rawValue)
                 let number = Int(changes.item.number)
                 if number >= rows[kind].count { AccountFold.grow(&rows[kind], number) }

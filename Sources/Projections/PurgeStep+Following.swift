@@ -17,6 +17,11 @@ extension ProjectionStep {
                 try note(step.account, kind, PurgedRange(first: first, last: last, transaction: id), in: &transaction)
             }
         }
+        for (kind, items) in step.states.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for (number, ranges) in items.sorted(by: { $0.key < $1.key }) {
+                try removeStates(step.account, ItemID(kind, number), ranges, &totals, in: &transaction)
+            }
+        }
         if step.isWholeAccount {
             totals.forgetItems()
             try removeNotes(step.account, before: id, in: &transaction)
@@ -54,6 +59,28 @@ extension ProjectionStep {
             }
             guard rows.count == 4_096, let last = rows.last else { return }
             from = Key(account, last.item, last.id.next)
+        }
+    }
+
+    /// Old states of an item that stays: nothing but their own rows knows of them.
+    private func removeStates(
+        _ account: AccountNumber, _ item: ItemID, _ ranges: NumberRanges, _ totals: inout AccountStatistics,
+        in transaction: inout WriteTransaction
+    ) throws {
+        var found: [TransactionID] = []
+        try transaction.cursor(tables.states) { (cursor: inout Cursor) in
+            for range in ranges.ranges {
+                var isThere = try cursor.seek(Key(account, item, TransactionID(rawValue: range.lowerBound)))
+                while isThere, let id = stateKey(cursor.key, account, item), id.rawValue <= range.upperBound {
+                    found.append(id)
+                    isThere = try cursor.next()
+                }
+            }
+        }
+        for id in found {
+            totals.states &-= 1
+            try transaction.delete(tables.states, Key(account, item, id))
+            try transaction.delete(tables.histories, Key(account, item, id))
         }
     }
 

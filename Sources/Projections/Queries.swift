@@ -56,6 +56,50 @@ extension OpenProjections {
         if let current { try body(current) }
     }
 
+    /// The states of every item of a kind that has so many, oldest first; by number.
+    public func histories(
+        _ account: AccountNumber, _ kind: ItemKind, ofAtLeast count: Int,
+        _ body: (ItemID, [StatePointer]) throws -> Void
+    ) throws {
+        var from: Key? = Key(account, ItemID(kind, 0))
+        var current: (item: ItemID, pointers: [StatePointer])?
+        func end() throws {
+            if let done = current, done.pointers.count >= count { try body(done.item, done.pointers) }
+            current = nil
+        }
+        while let start = from {
+            from = nil
+            var done: [(ItemID, [StatePointer])] = []
+            try environment.read { (transaction: borrowing ReadTransaction) in
+                try transaction.cursor(states) { (cursor: inout Cursor) in
+                    var rows = 0
+                    var found = try cursor.seek(start, verifying: .states)
+                    while found {
+                        let row = try StateRow(RowKind.states.payload(cursor.key, cursor.value))
+                        guard let (item, id) = itemAndTransaction(cursor.key, account), item.kind == kind else {
+                            return
+                        }
+                        if rows >= OpenProjections.snapshotRows {
+                            from = Key(account, item, id)
+                            return
+                        }
+                        if let finished = current, finished.item != item {
+                            if finished.pointers.count >= count { done.append(finished) }
+                            current = nil
+                        }
+                        let pointer = StatePointer(transaction: id, index: row.index, isDeleted: row.isDeleted)
+                        if current == nil { current = (item, [pointer]) } else { current?.pointers.append(pointer) }
+                        rows += 1
+                        found = try cursor.nextPrefetching()
+                    }
+                }
+            }
+            // What is done with them may take its time: not under the snapshot.
+            for (item, pointers) in done { try body(item, pointers) }
+        }
+        try end()
+    }
+
     /// The live items of one folder (or, with folder 0, the live items of another kind), by number, as of the
     /// projections' position.
     public func live(

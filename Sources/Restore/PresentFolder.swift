@@ -35,6 +35,12 @@ struct PresentFolder {
         claimed = Array(repeating: false, count: listing.count)
     }
 
+    /// A folder whose messages do not matter.
+    init(unlisted folder: SourceFolder) {
+        self.folder = folder
+        (listing, claimed, isDistant) = (NoMessages(), [], false)
+    }
+
     /// A folder that is not there yet.
     init(missing name: [UInt8], _ path: [[UInt8]]) {
         folder = SourceFolder(name: name, path: path, identity: [])

@@ -1,4 +1,3 @@
-internal import Connectors
 public import Events
 
 /// What a restore is going to do: a value that can be printed before anything is written.
@@ -13,6 +12,10 @@ public struct RestorePlan: Sendable {
     public var conflicts: [(item: ItemID, why: String)] = []
     /// Items that cannot be restored, known beforehand.
     public var unrestored: [Unrestored] = []
+    /// Rights and annotations of folders that are to be made what they were.
+    public var attributes: [PlannedAttribute] = []
+    /// What about shares is not as it should be; only where that was asked for.
+    public var shares: [ShareFinding] = []
     /// Folders to be subscribed, all of them; nil leaves subscriptions alone.
     public var subscriptions: [[[UInt8]]]?
     /// Raw bytes to be written.
@@ -26,12 +29,28 @@ public struct RestorePlan: Sendable {
 
     init(_ request: RestoreRequest) { self.request = request }
 
+    /// A plan of nothing at all.
+    public init(nothing request: RestoreRequest) { self.init(request) }
+
+    /// The same with rights and annotations that another plan for the same target has found.
+    public func with(_ attributes: [PlannedAttribute], of folders: [PlannedFolder]) -> RestorePlan {
+        var plan = self
+        for var attribute in attributes {
+            let folder = folders[attribute.folder]
+            let known = plan.folders.firstIndex { $0.name == folder.name }
+            attribute.folder = known ?? plan.folders.count
+            if known == nil { plan.folders.append(folder) }
+            plan.attributes.append(attribute)
+        }
+        return plan
+    }
+
     public func count(_ action: RestoreStep.Action) -> Int { steps.count { $0.action == action } }
 
-    /// Rights and annotations that will be given or taken.
-    public var attributes: Int { folders.reduce(0) { $0 + $1.attributes.count + $1.attributesGone.count } }
-
     public var newFolders: Int { folders.count { !$0.exists } }
+
+    /// Whether nothing would be done.
+    public var isEmpty: Bool { steps.isEmpty && newFolders == 0 && subscriptions == nil && attributes.isEmpty }
 }
 
 /// A folder a restore writes into.
@@ -40,9 +59,6 @@ public struct PlannedFolder: Sendable {
     /// What the target calls it.
     public var name: [UInt8]
     public var exists: Bool
-    /// Rights and annotations to be given to it, and names of those to be taken from it.
-    public var attributes: [FolderAttribute] = []
-    public var attributesGone: [[UInt8]] = []
 }
 
 /// One thing to do, with what is needed to do it and to take it back.
@@ -109,18 +125,9 @@ public struct RestoreReport: Sendable {
     public var altered = 0
     public var foldersCreated = 0
     public var foldersRemoved = 0
+    /// Rights and annotations that are what they should be now.
+    public var attributes = 0
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }
-
-    /// What a folder is for, servers mostly decide themselves; what somebody may do or has noted is missed when it is not there.
-    mutating func lose(_ attribute: UnkeptAttribute, of folder: PlannedFolder) {
-        let words =
-            "\(FolderAttributes.words(attribute.name)) of \(String(decoding: folder.state.joinedPath, as: UTF8.self)): \(attribute.why)"
-        if FolderAttributes.isUse(attribute.name) {
-            losses.append(words)
-        } else {
-            unrestored.append(Unrestored(nil, .refused, words))
-        }
-    }
 }

@@ -65,8 +65,11 @@ public struct RestorePlanner {
     }
 
     private mutating func make() throws -> RestorePlan {
-        var messages = try selectedMessages()
-        for folder in try target.folders() { present.append(try PresentFolder(folder, in: target)) }
+        let isAboutMessages = ![.folders, .shares].contains(request.only)
+        var messages = request.only == .shares ? [] : try selectedMessages()
+        for folder in try target.folders() {
+            present.append(isAboutMessages ? try PresentFolder(folder, in: target) : PresentFolder(unlisted: folder))
+        }
         if case .changes(let range, let items) = request.selection { messages += try takeBack(items, in: range) }
         if !request.restoredBefore.isEmpty {
             let all = messages.count
@@ -74,14 +77,16 @@ public struct RestorePlanner {
             plan.skipped += all - messages.count
         }
         if case .account = request.selection, request.into == nil { try planFolders() }
-        if request.only != .folders {
-            var byFolder: [Int: [Int]] = [:]
+        if isAboutMessages {
+            // Places, not copies of what may be a hundred thousand messages.
+            var byFolder: [Int: [Int32]] = [:]
             for (index, message) in messages.enumerated() {
                 guard let folder = try folder(of: message) else { continue }
-                byFolder[folder, default: []].append(index)
+                byFolder[folder, default: []].append(Int32(index))
             }
+            if present.isEmpty { plan.steps.reserveCapacity(messages.count) }
             for folder in byFolder.keys.sorted() {
-                try planMessages(byFolder[folder, default: []].map { messages[$0] }, in: folder)
+                try planMessages(messages, byFolder[folder, default: []], in: folder)
             }
             if request.isExact {
                 let wanted = Set(plan.folders.map(\.name))
@@ -94,7 +99,7 @@ public struct RestorePlanner {
         if let room = plan.room, room < plan.bytes {
             plan.warnings.append("It needs \(plan.bytes) bytes, and the target has room for \(room)")
         }
-        try warnOfEmptiness(messages.count)
+        if request.only != .shares { try warnOfEmptiness(messages.count) }
         return plan
     }
 
@@ -120,6 +125,19 @@ public struct RestorePlanner {
         case .items(let items):
             for item in items {
                 guard let pointer = try projections.pointer(account, item, asOf: request.point) else {
+                    if let purged = try vault.purges(of: account).item(item, account) {
+                        throw Failure(
+                            .purged,
+                            "\(item) of \(request.account.state.address) was purged at \(purged.mark.time) (\(purged.mark.transaction)) by \(purged.mark.operation)\(purged.mark.rule.map { ", under the rule \($0)" } ?? "")",
+                            hint: "What was purged is nowhere in this vault any more")
+                    }
+                    let newest = try projections.highestNumber(account, item.kind)
+                    guard item.number <= newest else {
+                        let last = newest == 0 ? "has nothing of the kind" : "is \(ItemID(item.kind, newest))"
+                        throw Failure(
+                            .notFound, "there never was \(item) in \(request.account.state.address)",
+                            hint: newest == 0 ? "The account \(last)" : "The newest of the kind \(last)")
+                    }
                     throw Failure(
                         .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
                         hint: "Its first state: yestermail history \(request.account.state.address) \(item)")
@@ -185,49 +203,24 @@ public struct RestorePlanner {
         try projections.pointers(request.account.number, asOf: request.point) { found in
             if found.item.kind == .folder, !found.pointer.isDeleted { pointers.append(found) }
         }
-        var states: [FolderState] = []
+        var folders: [(item: ItemID, state: FolderState)] = []
         try vault.journal.states(pointers) { recorded in
-            if let state = recorded.state.folder { states.append(state) }
+            if let state = recorded.state.folder { folders.append((recorded.item, state)) }
         }
+        folders.sort { $0.state.joinedPath.lexicographicallyPrecedes($1.state.joinedPath) }
         var subscribed: [[[UInt8]]] = []
-        for state in states.sorted(by: { $0.joinedPath.lexicographicallyPrecedes($1.joinedPath) }) {
-            let index = try plannedFolder(state, for: nil)
-            if state.isSubscribed { subscribed.append(state.path) }
-            if !target.keepsAttributes {
-                warnOfRights(state)
-            } else if request.only != .flags {
-                try planAttributes(state, index)
+        for (item, state) in folders {
+            if request.only != .shares {
+                _ = try plannedFolder(state, for: item)
+                if state.isSubscribed { subscribed.append(state.path) }
             }
+            try planAttributes(of: item, state)
         }
         let there = present.filter(\.folder.isSubscribed).map(\.folder.path)
-        let all = request.isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
-        if Set(all) != Set(there) { plan.subscriptions = all }
-    }
-
-    private mutating func planAttributes(_ state: FolderState, _ index: Int?) throws {
-        guard let index else { return }
-        let name = plan.folders[index].name
-        let folder = present.first { $0.folder.name == name && $0.folder.problem == nil }?.folder
-        let there = try folder.map { try target.attributes(of: $0) ?? [] } ?? []
-        let found = FolderAttributes(target, request).plan(state, there: there)
-        (plan.folders[index].attributes, plan.folders[index].attributesGone) = (found.given, found.gone)
-        for kept in found.kept {
-            plan.warnings.append(
-                "\(FolderAttributes.words(kept.name)) of \(String(decoding: state.joinedPath, as: UTF8.self)): they are others now, and stay (--only changed)"
-            )
-        }
-    }
-
-    /// Rights of others that the target cannot keep are named, never dropped in silence.
-    private mutating func warnOfRights(_ state: FolderState) {
-        let prefix = Array("acl ".utf8)
-        let rights = state.attributes.filter { $0.name.starts(with: prefix) }.map {
-            "\(String(decoding: $0.name.dropFirst(prefix.count), as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
-        }
-        guard !rights.isEmpty, !isHome || !present.contains(where: { $0.folder.path == state.path }) else { return }
-        plan.warnings.append(
-            "rights that are not given again, of \(String(decoding: state.joinedPath, as: UTF8.self)): "
-                + rights.joined(separator: ", "))
+        let isExact = request.isExact && request.only != .shares
+        let all = isExact ? subscribed : there + subscribed.filter { !there.contains($0) }
+        let mounts = try newMountPoints(folders)
+        if Set(all) != Set(there) || !mounts.isEmpty { plan.subscriptions = all + mounts }
     }
 
     /// The folder a message goes to; nil when the target can have no such folder, which is reported.
@@ -267,6 +260,12 @@ public struct RestorePlanner {
             return nil
         }
         if let known = folderIndex[name] { return known }
+        if let problem = present.first(where: { $0.folder.name == name })?.folder.problem, !problem.isAbsence {
+            // What cannot be listed cannot be compared: it would be filled again each time. A link leads who knows where.
+            let detail = "folder \(String(decoding: state.joinedPath, as: UTF8.self)): \(problem)"
+            plan.unrestored.append(Unrestored(item, .refused, detail))
+            return nil
+        }
         let index = plan.folders.count
         folderIndex[name] = index
         plan.folders.append(
@@ -276,19 +275,21 @@ public struct RestorePlanner {
 
     // MARK: Messages
 
-    private mutating func planMessages(_ messages: [Wanted], in folder: Int) throws {
+    /// Plans those of `messages` that are at `places`, which go to that folder.
+    private mutating func planMessages(_ messages: [Wanted], _ places: [Int32], in folder: Int) throws {
         let name = plan.folders[folder].name
         let place = present.firstIndex { $0.folder.name == name }
         var taken = Set<[UInt8]>()
-        if let place { present[place].expect(sizes: Set(messages.map(\.state.size))) }
+        if let place { present[place].expect(sizes: Set(places.map { messages[Int($0)].state.size })) }
         var others: [(step: RestoreStep, message: Wanted)] = []
         // Those that are there under their names first: none of them is taken for a copy of itself that is not.
-        let isThere = messages.map { message in
+        let isThere = places.map { index in
             (target.takesNames || isHome)
-                && place.map { present[$0].listing.position(message.state.sourceName) != nil } ?? false
+                && place.map { present[$0].listing.position(messages[Int(index)].state.sourceName) != nil } ?? false
         }
-        let order = messages.indices.filter { isThere[$0] } + messages.indices.filter { !isThere[$0] }
-        for message in order.map({ messages[$0] }) {
+        let byName = places.indices.filter { isThere[$0] } + places.indices.filter { !isThere[$0] }
+        for index in byName.map({ places[$0] }) {
+            let message = messages[Int(index)]
             guard case .blob(let digest, let size) = message.state.content else {
                 plan.unrestored.append(
                     Unrestored(message.item, .broken, "its bytes could not be read when it was captured"))
@@ -524,13 +525,43 @@ public struct RestorePlanner {
             deleted[transaction, default: 0] += 1
             total += 1
         }
-        guard total > 10, wanted * 10 < total,
-            let largest = deleted.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })
-        else { return }
+        guard total > 10, wanted * 10 < total, let mass = try massDeletion(deleted) else { return }
+        let (first, last) = (mass.transactions.lowerBound, mass.transactions.upperBound)
         plan.warnings.append(
-            "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(largest.value) of "
-                + "them in \(largest.key). The last restore point before that is @\(largest.key.rawValue - 1)")
+            "As of \(request.point) the account has \(wanted) messages; \(total) were deleted before, \(mass.count) of them "
+                + (first == last ? "in \(first)" : "from \(first) to \(last)")
+                + ". The last restore point before that is @\(first.rawValue - 1)")
     }
+
+    /// The largest run of deletions, none of them more than ten minutes after the one before; without the few that it may begin
+    /// with, which are everyday's.
+    private func massDeletion(
+        _ deleted: [TransactionID: Int]
+    ) throws -> (transactions: ClosedRange<TransactionID>, count: Int)? {
+        var runs: [[(id: TransactionID, count: Int)]] = []
+        var before: Timestamp?
+        for (id, count) in deleted.sorted(by: { $0.key < $1.key }) {
+            let time = try vault.journal.withRecord(id) { $0.time } ?? Timestamp(rawValue: 0)
+            if let before, time.rawValue - before.rawValue <= 600_000_000 {
+                runs[runs.count - 1].append((id, count))
+            } else {
+                runs.append([(id, count)])
+            }
+            before = time
+        }
+        func sum(_ run: some Sequence<(id: TransactionID, count: Int)>) -> Int { run.reduce(0) { $0 + $1.count } }
+        guard var run = runs.max(by: { sum($0) < sum($1) }) else { return nil }
+        let whole = sum(run)
+        var left = 0
+        while run.count > 1, (left + run[0].count) * 50 <= whole { left += run.removeFirst().count }
+        guard let first = run.first?.id, let last = run.last?.id else { return nil }
+        return (first...last, whole - left)
+    }
+}
+
+extension SourceFailure {
+    /// A part of it is missing, which is made before anything is written.
+    fileprivate var isAbsence: Bool { if case .unreadable(2, _) = self { true } else { false } }
 }
 
 extension Failure {

@@ -16,6 +16,8 @@ public struct RestoreRequest: Sendable {
     public var isExact = false
     /// Bytes that are there are read and compared, and what is damaged is replaced.
     public var verifiesBytes = false
+    /// What becomes of the rights of others, where a whole account is restored.
+    public var rights: RightsRule = .asTheyWere
     /// Items that are known to have been restored before: skipped, wherever they are now.
     public var restoredBefore: Set<ItemID> = []
 
@@ -48,8 +50,22 @@ public struct RestoreRequest: Sendable {
         case flags
         /// Only folders and subscriptions.
         case folders
+        /// Only rights of others on folders that are there, and mount points.
+        case shares
         /// Everything: as ``changed``, and what is elsewhere now is also put where it was.
         case all
+    }
+
+    /// What becomes of the rights of others on folders, and of mount points.
+    public enum RightsRule: Sendable {
+        /// They are not looked at.
+        case left
+        /// They are given to the same names as before.
+        case asTheyWere
+        /// Each is given to whom its account has become; of all others it is said.
+        case remapped(IdentityMap)
+
+        var isLeft: Bool { if case .left = self { true } else { false } }
     }
 
     /// What to do where something else has the name.

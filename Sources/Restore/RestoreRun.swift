@@ -79,11 +79,6 @@ public struct RestoreRun {
         do {
             // Also those that are there: their places may be missing.
             for folder in plan.folders { _ = try target.folder(folder.state) }
-            for folder in plan.folders where !folder.attributes.isEmpty || !folder.attributesGone.isEmpty {
-                let unkept = try target.setAttributes(
-                    of: folder.state, folder.attributes, removing: folder.attributesGone)
-                for attribute in unkept { report.lose(attribute, of: folder) }
-            }
             if let wanted = plan.subscriptions {
                 for lost in try target.setSubscriptions(wanted) {
                     report.losses.append(
@@ -94,40 +89,99 @@ public struct RestoreRun {
             throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
         }
         // Removals last: nothing goes before what it makes room for is there; but what is to be replaced goes first,
-        // and folders when they are empty.
-        func place(_ step: RestoreStep) -> [UInt8] { Array(String(step.folder).utf8) + [0] + step.name }
-        let replaced = Set(plan.steps.filter { $0.action == .deliver }.map(place))
-        let middle = plan.steps.filter { [.deliver, .setFlags].contains($0.action) }
-        let folders = plan.steps.filter { $0.action == .removeFolder }
-        let removals = plan.steps.filter { $0.action == .remove }
-        let early = removals.filter { replaced.contains(place($0)) }
-        let late = removals.filter { !replaced.contains(place($0)) }
+        // and folders when they are empty. Places in the plan, not copies of its steps.
+        var places: [[Int32]] = [[], [], [], []]
+        var replaced: Set<Place> = []
+        if plan.steps.contains(where: { $0.action == .remove }) {
+            for step in plan.steps where step.action == .deliver { replaced.insert(Place(step)) }
+        }
+        for (index, step) in plan.steps.enumerated() {
+            let stage =
+                switch step.action {
+                case .remove: replaced.contains(Place(step)) ? 0 : 2
+                case .deliver, .setFlags: 1
+                case .removeFolder: 3
+                }
+            places[stage].append(Int32(index))
+        }
+        replaced = []
         var done = 0
         var bytes: UInt64 = 0
-        for steps in [early, middle, late, folders] where !steps.isEmpty {
-            try perform(steps, &report) { output in
+        for stage in places where !stage.isEmpty {
+            try perform(stage, &report) { output in
                 done += output.steps
                 bytes += output.bytes
                 progress(
                     RestoreProgress(items: done, totalItems: plan.steps.count, bytes: bytes, totalBytes: plan.bytes))
             }
         }
+        if !isStopped() { try setAttributes(target, &report) }
         do { try target.sync() } catch let failure as TargetFailure {
             throw Failure(targetFailure: failure, "\(plan.request.target) cannot be synced")
         }
     }
 
-    private func perform(_ steps: [RestoreStep], _ report: inout RestoreReport, _ done: (StepOutcome) -> Void) throws {
+    /// A name in a folder.
+    private struct Place: Hashable {
+        var folder: Int
+        var name: [UInt8]
+
+        init(_ step: RestoreStep) { (folder, name) = (step.folder, step.name) }
+    }
+
+    /// Gives rights and annotations, when all that is in the folders is there: a right less may be in the way.
+    private func setAttributes(_ target: any Target, _ report: inout RestoreReport) throws {
+        let byFolder = Dictionary(grouping: plan.attributes, by: \.folder)
+        for (index, attributes) in byFolder.sorted(by: { $0.key < $1.key }) {
+            let folder = plan.folders[index]
+            try record(.operationStep, attributes.map { $0.field(folder) })
+            let refused: [RefusedAttribute]
+            do {
+                refused = try target.folder(folder.state).setAttributes(
+                    attributes.compactMap { attribute in
+                        attribute.value.map { FolderAttribute(name: attribute.name, value: $0) }
+                    }, removing: attributes.filter { $0.value == nil }.map(\.name))
+            } catch let failure as TargetFailure {
+                guard case .unavailable = failure else {
+                    refused = attributes.map { RefusedAttribute(name: $0.name, why: "\(failure)") }
+                    self.report(refused, of: folder, attributes, in: &report)
+                    continue
+                }
+                throw Failure(targetFailure: failure, "\(plan.request.target) cannot be written")
+            }
+            report.attributes += attributes.count - refused.count
+            self.report(refused, of: folder, attributes, in: &report)
+        }
+    }
+
+    private func report(
+        _ refused: [RefusedAttribute], of folder: PlannedFolder, _ attributes: [PlannedAttribute],
+        in report: inout RestoreReport
+    ) {
+        for lost in refused {
+            let detail =
+                "\(String(decoding: lost.name, as: UTF8.self)) of \(String(decoding: folder.state.joinedPath, as: UTF8.self)): \(lost.why)"
+            // What a folder is for, servers decide themselves.
+            if !lost.name.starts(with: FolderAttribute.metadata + Array("/private/specialuse".utf8)) {
+                let item = attributes.first { $0.name == lost.name }?.item
+                report.unrestored.append(Unrestored(item, .refused, detail))
+            } else {
+                report.losses.append(detail)
+            }
+        }
+    }
+
+    private func perform(_ places: [Int32], _ report: inout RestoreReport, _ done: (StepOutcome) -> Void) throws {
         var next = 0
         let plan = plan
         let vault = vault
-        let workers = steps.count <= 16 || plan.request.target.wantsOneWriter ? 1 : WorkerThread.processors
+        let workers = places.count <= 16 || plan.request.target.wantsOneWriter ? 1 : WorkerThread.processors
         try OrderedPipeline.run(
             workers: workers, ahead: workers + 1,
             makeContext: { try RestoreWorker(vault, plan) },
             next: {
-                guard next < steps.count, !isStopped() else { return nil }
-                let job = Array(steps[next..<min(steps.count, next + RestoreRun.jobSteps)])
+                guard next < places.count, !isStopped() else { return nil }
+                let job = places[next..<min(places.count, next + RestoreRun.jobSteps)].map { plan.steps[Int($0)] }
                 next += job.count
                 try record(.operationStep, job.map { $0.field(plan.folders[$0.folder]) })
                 return job
@@ -181,6 +235,7 @@ public struct RestoreRun {
                 .init("merged", .number(Int64(report.merged))), .init("skipped", .number(Int64(report.skipped))),
                 .init("removed", .number(Int64(report.removed))),
                 .init("unrestored", .number(Int64(report.unrestored.count))),
+                .init("attributes", .number(Int64(report.attributes))),
                 .init("bytes", .number(Int64(report.bytes))),
             ])
     }

@@ -10,6 +10,8 @@ public import Vault
 public struct SavedPlan: Sendable {
     public let kind: String
     public let request: RestoreRequest
+    /// Under which address a removed account comes back; nil: under its own.
+    public let newAddress: String?
     /// How often each step may be done, by the hash of what it says.
     private let allowed: [Digest: UInt32]
     /// Steps in the file.
@@ -31,7 +33,8 @@ public struct SavedPlan: Sendable {
 
     /// Hands out the file of a plan, piece by piece.
     public static func encode(
-        _ plan: RestorePlan, kind: String, in vault: OpenVault, _ emit: (RawSpan) throws -> Void
+        _ plan: RestorePlan, kind: String, in vault: OpenVault, newAddress: String? = nil,
+        _ emit: (RawSpan) throws -> Void
     ) throws {
         var json = JSONWriter(capacity: 1 << 16)
         var hash = DigestBuilder()
@@ -41,7 +44,7 @@ public struct SavedPlan: Sendable {
             try emit(json.bytes.span.bytes)
             json.forgetWritten()
         }
-        try header(plan, kind, vault, &json)
+        try header(plan, kind, vault, newAddress, &json)
         switch plan.request.selection {
         case .items(let items): for item in items { json.wanted(item, nil) }
         case .changes(_, let items): for wanted in items { json.wanted(wanted.item, wanted.kinds) }
@@ -50,6 +53,9 @@ public struct SavedPlan: Sendable {
         for step in plan.steps {
             json.step(step, name(of: step, plan), path: plan.folders[step.folder].state.joinedPath)
             try flush(&json, from: 1 << 16)
+        }
+        for attribute in plan.attributes {
+            json.attribute(attribute, path: plan.folders[attribute.folder].state.joinedPath)
         }
         try flush(&json)
         json.beginObject()
@@ -61,7 +67,7 @@ public struct SavedPlan: Sendable {
     }
 
     private static func header(
-        _ plan: RestorePlan, _ kind: String, _ vault: OpenVault, _ json: inout JSONWriter
+        _ plan: RestorePlan, _ kind: String, _ vault: OpenVault, _ newAddress: String?, _ json: inout JSONWriter
     ) throws {
         let request = plan.request
         json.beginObject()
@@ -107,10 +113,12 @@ public struct SavedPlan: Sendable {
         json.value(request.isExact)
         json.key("verify")
         json.value(request.verifiesBytes)
+        json.key("new_address")
+        if let newAddress { json.value(newAddress) } else { json.null() }
         json.key("new_folders")
         json.value(plan.newFolders)
         json.key("steps")
-        json.value(plan.steps.count)
+        json.value(plan.steps.count + plan.attributes.count)
         json.endObject()
         json.endLine()
     }
@@ -133,6 +141,13 @@ public struct SavedPlan: Sendable {
         line(
             step.action.word, step.item?.description ?? "-", path: plan.folders[step.folder].state.joinedPath,
             name: name(of: step, plan), step.digest, step.flags.rawValue, step.keywords)
+    }
+
+    private static func line(_ attribute: PlannedAttribute, _ plan: RestorePlan) -> Digest {
+        line(
+            "attribute", attribute.item?.description ?? "-",
+            path: plan.folders[attribute.folder].state.joinedPath, name: attribute.name, .zero, 0,
+            attribute.value.map { [$0] } ?? [])
     }
 
     /// One step, as far as it must be the same when it is planned again.
@@ -158,7 +173,7 @@ public struct SavedPlan: Sendable {
         guard lines.count >= 3, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
             throw SavedPlan.refusal("it ends in the middle")
         }
-        let header = try Fields(first, "1")
+        let header = try PlanFileFields(first, "1")
         guard try header.number("yestermail_plan") == SavedPlan.version else {
             throw Failure(
                 .refused,
@@ -166,7 +181,7 @@ public struct SavedPlan: Sendable {
                 hint: "Use the program that wrote it")
         }
         let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
-        guard try Fields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
+        guard try PlanFileFields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
             throw SavedPlan.refusal("it was changed since it was written, or is not whole")
         }
         guard try header.text("vault_id") == vault.id.description else {
@@ -177,9 +192,11 @@ public struct SavedPlan: Sendable {
         var rest = lines.dropFirst()
         request = try SavedPlan.request(header, &rest, vault)
         kind = try header.text("kind")
+        newAddress = try header.textOrNull("new_address")
         var allowed: [Digest: UInt32] = [:]
         for (index, line) in rest.enumerated() {
-            allowed[try SavedPlan.line(Fields(line, "\(lines.count - rest.count + index + 1)")), default: 0] += 1
+            allowed[try SavedPlan.line(PlanFileFields(line, "\(lines.count - rest.count + index + 1)")), default: 0] +=
+                1
         }
         guard try header.number("steps") == UInt64(rest.count) else { throw SavedPlan.refusal("it is not whole") }
         self.allowed = allowed
@@ -187,12 +204,32 @@ public struct SavedPlan: Sendable {
         folders = Int(clamping: try header.number("new_folders"))
     }
 
-    private static func refusal(_ why: String) -> Failure {
+    /// The first line of a file of several plans, and these, each with all of its lines.
+    static func parts(_ bytes: [UInt8]) throws -> (header: PlanFileFields, parts: [[UInt8]]) {
+        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
+        guard lines.count >= 2, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
+            throw refusal("it ends in the middle")
+        }
+        let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
+        guard try PlanFileFields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
+            throw refusal("it was changed since it was written, or is not whole")
+        }
+        var found: [[UInt8]] = []
+        var begin = first.endIndex + 1
+        for line in lines.dropFirst() where line.starts(with: Array(#"{"end":"#.utf8)) {
+            found.append(Array(bytes[begin...line.endIndex]))
+            begin = line.endIndex + 1
+        }
+        guard begin == last.startIndex else { throw refusal("one of its plans is not whole") }
+        return (try PlanFileFields(first, "1"), found)
+    }
+
+    static func refusal(_ why: String) -> Failure {
         Failure(.refused, "this is no plan that can be run: \(why)", hint: "Save it again with --save-plan")
     }
 
     private static func request(
-        _ header: Fields, _ rest: inout ArraySlice<ArraySlice<UInt8>>, _ vault: OpenVault
+        _ header: PlanFileFields, _ rest: inout ArraySlice<ArraySlice<UInt8>>, _ vault: OpenVault
     ) throws -> RestoreRequest {
         let point = TransactionID(rawValue: try header.number("point"))
         guard point <= (try vault.journal.head().transaction),
@@ -235,7 +272,7 @@ public struct SavedPlan: Sendable {
     private static func wanted(_ rest: inout ArraySlice<ArraySlice<UInt8>>) throws -> [RestoreRequest.WantedChange] {
         var found: [RestoreRequest.WantedChange] = []
         while let line = rest.first {
-            let fields = try Fields(line, "")
+            let fields = try PlanFileFields(line, "")
             guard fields.has("want") else { break }
             let name = try fields.text("want")
             guard let item = ItemID(name), let kinds = UInt16(exactly: try fields.number("change")) else {
@@ -247,7 +284,13 @@ public struct SavedPlan: Sendable {
         return found
     }
 
-    private static func line(_ fields: Fields) throws -> Digest {
+    private static func line(_ fields: PlanFileFields) throws -> Digest {
+        if try fields.text("do") == "attribute" {
+            return line(
+                "attribute", try fields.textOrNull("item") ?? "-", path: try fields.exact("folder"),
+                name: try fields.exact("name"), .zero, 0,
+                try fields.textOrNull("value_b64") == nil ? [] : [fields.bytes(base64: "value_b64")])
+        }
         let digest = try fields.text("digest")
         guard digest.hasPrefix("sha256:"), let digest = Digest(String(digest.dropFirst(7))),
             let flags = UInt8(exactly: try fields.number("flags"))
@@ -264,14 +307,15 @@ public struct SavedPlan: Sendable {
     public func narrowed(_ fresh: RestorePlan) -> RestorePlan {
         var plan = fresh
         var left = allowed
-        plan.steps = fresh.steps.filter { step in
-            let line = SavedPlan.line(step, fresh)
+        func isAllowed(_ line: Digest) -> Bool {
             guard let count = left[line], count > 0 else { return false }
             left[line] = count - 1
             return true
         }
-        let more = fresh.steps.count - plan.steps.count
-        plan.skipped = max(0, steps - plan.steps.count)
+        plan.steps = fresh.steps.filter { isAllowed(SavedPlan.line($0, fresh)) }
+        plan.attributes = fresh.attributes.filter { isAllowed(SavedPlan.line($0, fresh)) }
+        let more = fresh.steps.count - plan.steps.count + fresh.attributes.count - plan.attributes.count
+        plan.skipped = max(0, steps - plan.steps.count - plan.attributes.count)
         plan.bytes = plan.steps.reduce(0) { $1.action == .deliver ? $0 + $1.size : $0 }
         if folders == 0, fresh.newFolders > 0 {
             // A folder somebody removed since is made for what goes into it, and only then.
@@ -290,121 +334,6 @@ public struct SavedPlan: Sendable {
     }
 }
 
-/// The fields of one line.
-private struct Fields {
-    private let fields: [String: PlanFileValue]
-    private let place: String
-
-    init(_ line: ArraySlice<UInt8>, _ place: String) throws {
-        self.place = place
-        // Where in the line it ends to be JSON is of no use to anybody.
-        guard line.count <= 1 << 20, let value = try? PlanFileValue(reading: line), case .object(let fields) = value
-        else { throw Failure(.refused, "this is no plan: line \(place) is no JSON object of a plan") }
-        self.fields = fields
-    }
-
-    private func wrong(_ name: String) -> Failure {
-        Failure(.refused, "this is no plan: line \(place) has no \(name), or a wrong one")
-    }
-
-    func has(_ name: String) -> Bool { fields[name] != nil }
-
-    func text(_ name: String) throws -> String {
-        guard case .text(let text)? = fields[name] else { throw wrong(name) }
-        return text
-    }
-
-    func textOrNull(_ name: String) throws -> String? {
-        if case .null? = fields[name] { return nil }
-        return try text(name)
-    }
-
-    func number(_ name: String) throws -> UInt64 {
-        guard case .number(let number)? = fields[name] else { throw wrong(name) }
-        return number
-    }
-
-    func flag(_ name: String) throws -> Bool {
-        guard case .flag(let flag)? = fields[name] else { throw wrong(name) }
-        return flag
-    }
-
-    func bytes(base64 name: String) throws -> [UInt8] {
-        guard let bytes = Base64.decoded(try text(name)) else { throw wrong(name) }
-        return bytes
-    }
-
-    /// A name: as text, or exactly.
-    func exact(_ name: String) throws -> [UInt8] {
-        if has(name + "_b64") { return try bytes(base64: name + "_b64") }
-        return Array(try text(name).utf8)
-    }
-
-    func list(_ name: String) throws -> [[UInt8]] {
-        guard case .list(let list)? = fields[name] else { throw wrong(name) }
-        return try list.map { value in
-            guard case .text(let text) = value, let bytes = Base64.decoded(text) else { throw wrong(name) }
-            return bytes
-        }
-    }
-
-    func path(_ name: String) throws -> [[UInt8]]? {
-        if case .null? = fields[name] { return nil }
-        let path = try list(name)
-        guard !path.isEmpty, path.allSatisfy({ !$0.isEmpty && !$0.contains(0) }) else { throw wrong(name) }
-        return path
-    }
-
-    func selection() throws -> (word: String, numbers: [TransactionID]) {
-        switch fields["select"] {
-        case .text(let word)?: return (word, [])
-        case .list(let list)?:
-            guard case .text(let word)? = list.first else { throw wrong("select") }
-            return (
-                word,
-                try list.dropFirst().map { value in
-                    guard case .number(let number) = value else { throw wrong("select") }
-                    return TransactionID(rawValue: number)
-                }
-            )
-        default: throw wrong("select")
-        }
-    }
-}
-
-/// RFC 4648, 4.
-private enum Base64 {
-    static func decoded(_ text: String) -> [UInt8]? {
-        let bytes = Array(text.utf8)
-        guard bytes.count.isMultiple(of: 4) else { return nil }
-        var found: [UInt8] = []
-        var (sum, bits, padding): (UInt32, Int, Int) = (0, 0, 0)
-        for (index, byte) in bytes.enumerated() {
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - UInt8(ascii: "A")
-            case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - UInt8(ascii: "a") + 26
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0") + 52
-            case UInt8(ascii: "+"): digit = 62
-            case UInt8(ascii: "/"): digit = 63
-            case UInt8(ascii: "=") where index >= bytes.count - 2:
-                padding += 1
-                continue
-            default: return nil
-            }
-            guard padding == 0 else { return nil }
-            sum = sum << 6 | UInt32(digit)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                found.append(UInt8(truncatingIfNeeded: sum >> UInt32(bits)))
-                sum &= (1 << UInt32(bits)) - 1
-            }
-        }
-        return sum == 0 ? found : nil
-    }
-}
-
 extension RestoreStep.Action {
     var word: String {
         switch self {
@@ -417,6 +346,22 @@ extension RestoreStep.Action {
 }
 
 extension JSONWriter {
+    fileprivate mutating func attribute(_ attribute: PlannedAttribute, path: [UInt8]) {
+        beginObject()
+        key("do")
+        value("attribute")
+        key("item")
+        if let item = attribute.item { value(item) } else { null() }
+        key("folder")
+        name(path, "folder_b64")
+        key("name")
+        name(attribute.name, "name_b64")
+        key("value_b64")
+        if let bytes = attribute.value { value(base64: bytes) } else { null() }
+        endObject()
+        endLine()
+    }
+
     fileprivate mutating func step(_ step: RestoreStep, _ name: [UInt8], path: [UInt8]) {
         beginObject()
         key("do")

@@ -55,3 +55,48 @@ extension RestoreStep {
         "deliver": .deliver, "flags": .setFlags, "remove": .remove, "folder": .removeFolder,
     ]
 }
+
+// Rights and annotations: `attribute f7`, written before they are given. Its parts: what the target calls the folder; its path,
+// joined by `/`; the attribute's name; then its value afterwards and before, each in hexadecimal digits, `-` where there is none.
+
+extension PlannedAttribute {
+    func field(_ folder: PlannedFolder) -> Note.Field {
+        func hex(_ value: [UInt8]?) -> [UInt8] {
+            guard let value else { return [UInt8(ascii: "-")] }
+            let digits = Array("0123456789abcdef".utf8)
+            return value.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        }
+        let parts = [folder.name, folder.state.joinedPath, name, hex(value), hex(before)]
+        return Note.Field(
+            "attribute \(item?.description ?? "-")", .text(Array(parts.joined(separator: [0]))))
+    }
+
+    /// Reads what ``field(_:)`` wrote; nil when it is something else.
+    static func parse(_ field: Note.Field) -> (attribute: PlannedAttribute, folder: FolderState)? {
+        let words = field.name.split(separator: " ")
+        guard case .text(let bytes) = field.value, words.count == 2, words[0] == "attribute" else { return nil }
+        let parts = bytes.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
+        guard parts.count == 5, let value = bytesOrNone(parts[3]), let before = bytesOrNone(parts[4]) else {
+            return nil
+        }
+        let path = parts[1].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { Array($0) }
+        return (
+            PlannedAttribute(
+                item: ItemID(String(words[1])), folder: 0, name: parts[2], value: value.bytes, before: before.bytes),
+            FolderState(path: path, sourceName: parts[0])
+        )
+    }
+
+    private static func bytesOrNone(_ text: [UInt8]) -> (bytes: [UInt8]?, Void)? {
+        if text == [UInt8(ascii: "-")] { return (nil, ()) }
+        guard text.count % 2 == 0 else { return nil }
+        var found: [UInt8] = []
+        for place in stride(from: 0, to: text.count, by: 2) {
+            guard let byte = UInt8(String(decoding: text[place..<place + 2], as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            found.append(byte)
+        }
+        return (found, ())
+    }
+}

@@ -15,6 +15,8 @@ public struct RecordedOperation: Sendable {
     public var source: (vault: String, account: String)?
     /// The operation it took back.
     public var undoes: UniqueID?
+    /// As of when it restored.
+    public var point: TransactionID?
     public var began: TransactionID
     public var beganTime: Timestamp
     /// Nil when it never ended: the process died.
@@ -39,6 +41,7 @@ extension OpenVault {
                         id: operation, account: account.number, kind: text("kind"), target: text("target"),
                         source: note.text("source_vault").map { _ in (text("source_vault"), text("source_account")) },
                         undoes: note.text("undoes").flatMap { UniqueID(String(decoding: $0, as: UTF8.self)) },
+                        point: note.number("point").map { TransactionID(rawValue: UInt64(clamping: $0)) },
                         began: id,
                         beganTime: recorded.time)
                 } else {
@@ -114,7 +117,36 @@ public enum Undo {
             try undo(done, index, &place, forms, &leaving, &plan)
             present[folder.sourceName] = place
         }
+        try undoAttributes(vault, operation, present, view, indexes, &plan)
         return plan
+    }
+
+    /// Rights and annotations are as they were before, where they still are as they were made.
+    private static func undoAttributes(
+        _ vault: OpenVault, _ operation: RecordedOperation, _ present: [[UInt8]: PresentFolder],
+        _ view: any TargetView, _ indexes: [[UInt8]: Int], _ plan: inout RestorePlan
+    ) throws {
+        var indexes = indexes
+        var found: [(attribute: PlannedAttribute, folder: FolderState)] = []
+        try vault.eachStepNote(of: operation) { note in
+            found += note.fields.compactMap { PlannedAttribute.parse($0) }
+        }
+        for (done, folder) in found.reversed() {
+            guard let place = present[folder.sourceName], let live = try view.attributes(of: place.folder),
+                live.first(where: { $0.name == done.name })?.value == done.value
+            else {
+                plan.skipped += 1
+                continue
+            }
+            let index = indexes[folder.sourceName] ?? plan.folders.count
+            if indexes[folder.sourceName] == nil {
+                indexes[folder.sourceName] = index
+                plan.folders.append(PlannedFolder(state: folder, name: folder.sourceName, exists: true))
+            }
+            plan.attributes.append(
+                PlannedAttribute(
+                    item: done.item, folder: index, name: done.name, value: done.before, before: done.value))
+        }
     }
 
     private static func undo(

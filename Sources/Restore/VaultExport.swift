@@ -11,7 +11,10 @@ public struct VaultExport {
     private let vault: OpenVault
     private let last: TransactionID
     private let accounts: Set<AccountNumber>
+    /// What purges have taken: the journal may still have it while one is going on, or was killed.
+    private let purged: PurgedItems
     private let reader: BlobReader
+    private var encoder: BlobEncoder?
     private var report = Report()
 
     public struct Report: Sendable {
@@ -34,14 +37,16 @@ public struct VaultExport {
         // Its first transaction is as old as that of the vault it comes from: no time goes back behind it.
         try OpenVault.create(directory, clock: WallClock { began }, using: &generator)
         let made = try OpenVault(directory)
-        var export = VaultExport(vault, accounts, point)
+        var export = VaultExport(vault, accounts, point, without: try vault.purges().items)
         try export.copy(to: made, progress)
         _ = try made.projections()
         return export.report
     }
 
-    private init(_ vault: OpenVault, _ accounts: Set<AccountNumber>, _ last: TransactionID) {
-        (self.vault, self.accounts, self.last) = (vault, accounts, last)
+    private init(
+        _ vault: OpenVault, _ accounts: Set<AccountNumber>, _ last: TransactionID, without purged: PurgedItems
+    ) {
+        (self.vault, self.accounts, self.last, self.purged) = (vault, accounts, last, purged)
         reader = vault.blobs.reader()
     }
 
@@ -53,7 +58,7 @@ public struct VaultExport {
             try vault.journal.scan(from: next, through: last) { record in
                 next = record.id.next
                 guard !record.isLost else { return true }
-                let transaction = try record.transaction()
+                let transaction = purged.rest(of: try record.transaction())
                 if let entry = wanted(transaction.entry) { group.append((transaction.time, entry)) }
                 return group.count < VaultExport.group
             }
@@ -94,7 +99,8 @@ public struct VaultExport {
             case (let one, _): one != nil
             }
         }.map { digests[$0] }
-        let encoder = made.blobs.encoder()
+        let encoder = encoder ?? made.blobs.encoder()
+        self.encoder = encoder
         func keep(_ batch: EncodedBatch) throws { try made.appendBlobs { try made.blobs.append(batch) } }
         for digest in missing {
             do {
@@ -102,7 +108,7 @@ public struct VaultExport {
                 if let place = try vault.blobs.location(of: digest),
                     place.size > UInt64(BlobReader.bufferedMessageBytes)
                 {
-                    size = try copyLarge(digest, place.size, encoder)
+                    size = try copyLarge(digest, encoder, made, keep)
                 } else {
                     size = try reader.read(digest) { bytes in
                         try encoder.add(bytes)
@@ -121,12 +127,26 @@ public struct VaultExport {
         try made.appendBlobs { try made.blobs.sync() }
     }
 
-    /// A large message is verified whole before any of it is written, so that a damaged one leaves nothing behind.
-    private func copyLarge(_ digest: Digest, _ size: UInt64, _ encoder: BlobEncoder) throws -> UInt64 {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(clamping: size))
-        try reader.stream(digest) { piece in piece.withUnsafeBytes { bytes.append(contentsOf: $0) } }
-        try encoder.add(bytes.span.bytes)
-        return size
+    /// A large message is verified whole before any of it is stored, so that a damaged one leaves nothing behind: by way of a file
+    /// that has no name, so that no more of it is in memory than a piece.
+    private func copyLarge(
+        _ digest: Digest, _ encoder: BlobEncoder, _ made: OpenVault, _ keep: (EncodedBatch) throws -> Void
+    ) throws -> UInt64 {
+        let path = made.directory.appending("state/message")
+        let file = try File(path, .create)
+        try Directory.removeFile(path)
+        var size = 0
+        try reader.stream(digest) { piece in
+            try file.write(piece, at: size)
+            size += piece.byteCount
+        }
+        var offset = 0
+        try encoder.add(
+            reading: { room in
+                let count = try file.read(at: offset, into: room)
+                offset += count
+                return count
+            }, emit: keep)
+        return UInt64(size)
     }
 }

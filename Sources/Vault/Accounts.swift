@@ -40,20 +40,33 @@ extension OpenVault {
         let exact = all.filter { Array($0.state.address.utf8) == wanted }
         if let found = exact.last(where: { !$0.isDeleted }) ?? exact.last { return found }
         // The beginning of nothing is the beginning of every address.
-        let begun = all.filter { !wanted.isEmpty && !$0.isDeleted && $0.state.address.utf8.starts(with: wanted) }
+        let possible = all.filter { !wanted.isEmpty && $0.state.address.utf8.starts(with: wanted) }
+        var begun = possible.filter { !$0.isDeleted }
+        // Of removed ones under the same address the newest, as for an address in full.
+        if begun.isEmpty { begun = newest(possible) }
         switch begun.count {
         case 1: return begun[0]
         case 0:
-            let known = all.filter { !$0.isDeleted }.map(\.state.address).joined(separator: ", ")
+            let known = all.filter { !$0.isDeleted }.map(\.state.address)
+            let removed = newest(all.filter { account in account.isDeleted && !known.contains(account.state.address) })
+                .map { "\($0.state.address) (removed)" }
             throw Failure(
                 .notFound, "there is no account \(name)",
-                hint: known.isEmpty
-                    ? "Add one with: yestermail account add ADDRESS --source URL" : "There are: \(known)")
+                hint: known.isEmpty && removed.isEmpty
+                    ? "Add one with: yestermail account add ADDRESS --source URL"
+                    : "There are: \((known + removed).joined(separator: ", "))")
         default:
             throw Failure(
                 .ambiguous, "\(name) may be any of \(begun.map(\.state.address).joined(separator: ", "))",
                 hint: "Write more of the address")
         }
+    }
+
+    /// Of accounts with the same address the last.
+    private static func newest(_ accounts: [Account]) -> [Account] {
+        accounts.enumerated().filter { index, account in
+            !accounts[(index + 1)...].contains { $0.state.address == account.state.address }
+        }.map(\.element)
     }
 
     /// Records a new state of an account in the directory.

@@ -12,6 +12,8 @@ public enum VaultSalvage {
         /// Relative to the vault.
         public var path: String
         public var bytes: UInt64
+
+        public init(path: String, bytes: UInt64) { (self.path, self.bytes) = (path, bytes) }
     }
 
     private static let places: [(directory: String, suffixes: [String])] = [

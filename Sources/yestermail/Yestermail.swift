@@ -39,7 +39,10 @@ struct Yestermail: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Bring back",
-                subcommands: [RestoreCommand.self, UndoCommand.self, OperationCommand.self, ExportCommand.self]),
+                subcommands: [
+                    RestoreCommand.self, UndoCommand.self, OperationCommand.self, SharesCommand.self,
+                    ExportCommand.self,
+                ]),
             CommandGroup(
                 name: "Trust",
                 subcommands: [

@@ -49,23 +49,4 @@ struct OperationTests {
         let operation = try #require(try bench.vault.operations().first)
         #expect(try bench.vault.details(of: operation).passedOver.count == 1)
     }
-
-    @Test("Rights of others on a folder are named when they are not given again, in the plan and in the journal")
-    func rights() throws {
-        let bench = try Bench()
-        bench.mail.deliver("", "1.a:2,", "one")
-        try bench.scan()
-        let folder = FolderState(
-            path: [utf8("Shared")], sourceName: utf8(".Shared"),
-            attributes: [FolderAttribute(name: utf8("acl ben@example.org"), value: utf8("lrs"))])
-        try bench.vault.commit([
-            JournalEntry(
-                account: bench.account.number, origin: .scan,
-                changes: [Change(ItemID(.folder, 9), .created, ItemState(folder))])
-        ])
-        let report = try bench.restore(bench.request())
-        let operation = try bench.vault.operation(report.operation.description)
-        let warnings = try bench.vault.details(of: operation).warnings
-        #expect(warnings.count == 1 && warnings.first?.contains("ben@example.org lrs") == true)
-    }
 }

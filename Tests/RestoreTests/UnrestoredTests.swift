@@ -69,7 +69,8 @@ struct UnrestoredTests {
         let report = try bench.restore(bench.request())
         #expect(report.restored == 1)
         #expect(report.unrestored.allSatisfy { $0.cause == .invalid })
-        #expect(Set(report.unrestored.compactMap(\.item)) == [ItemID(.message, 2), ItemID(.message, 3)])
+        #expect(
+            Set(report.unrestored.compactMap(\.item)) == [ItemID(.folder, 2), ItemID(.message, 2), ItemID(.message, 3)])
     }
 
     @Test("Keywords for which a Maildir has no letters left are named as lost")

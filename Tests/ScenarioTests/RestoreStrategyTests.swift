@@ -399,6 +399,105 @@ struct RestoreStrategyTests {
         #expect(try scene.program.run("restore", "--plan", scene.scratch.appending("none").string).status == 4)
     }
 
+    @Test("The plan of a removed account's restore is saved and run later: the account is one again, once")
+    func savedDeletedAccount() throws {
+        let scene = try CommandLineScene()
+        let before = content(scene.maildir.path)
+        try scene.program.run("account", "remove", "anna")
+        Tree.remove(scene.maildir.path)
+        let file = scene.scratch.appending("anna.plan").string
+        let saved = try scene.program.run("restore", "deleted-account", "anna", "--save-plan", file)
+        #expect(saved.status == 0 && !Tree.exists(scene.maildir.path), "\(saved.error)")
+        #expect(try scene.program.run("account", "list", "--json").lines.isEmpty)
+        #expect(try scene.program.run("restore", "--plan", file, "--dry-run", "--json").object["deliver"] as? Int == 2)
+        #expect(try scene.program.run("restore", "--plan", file).status == 0)
+        #expect(content(scene.maildir.path) == before)
+        #expect(try scene.program.run("account", "list", "--json").lines.count == 1)
+        #expect(try scene.program.run("restore", "--plan", file).status == 6)
+        // As a new one, under another address.
+        try scene.program.run("account", "remove", "anna")
+        let other = scene.scratch.appending("old")
+        let arguments = [
+            "restore", "deleted-account", "anna", "--as", "anna.old@example.org", "--to", "maildir:\(other)",
+            "--save-plan", file,
+        ]
+        #expect(try scene.program.run(arguments).status == 0)
+        #expect(try scene.program.run("restore", "--plan", file).status == 0)
+        #expect(content(other) == before)
+        #expect(
+            try scene.program.run("account", "list", "--json").lines.first?["account"] as? String
+                == "anna.old@example.org")
+    }
+
+    @Test("The plans of an external restore are in one file; run later, nothing comes that was not looked at")
+    func savedExternal() throws {
+        let scene = try CommandLineScene()
+        let ben = MaildirFixture(scene.scratch.appending("ben"))
+        ben.deliver("", "1.b:2,", "of ben")
+        try scene.program.run("account", "add", "ben@example.org", "--source", "maildir:\(ben.path)")
+        try scene.program.run("scan")
+        let (ours, template) = try destination(scene)
+        let file = scene.scratch.appending("both.plan")
+        let arguments = [
+            "restore", "external", scene.program.vault.string, "--to", template, "--save-plan", file.string,
+        ]
+        let saved = try ours.run(arguments + ["--json"])
+        #expect(try saved.status == 0 && saved.object["saved_as"] as? String == file.string, "\(saved.error)")
+        #expect(!Tree.exists(scene.scratch.appending("srv")))
+        #expect(try ours.run("account", "list", "--json").lines.isEmpty)
+        // What comes later is of a later point, and no part of the plan.
+        scene.maildir.deliver("", "3.c:2,", "third")
+        try scene.program.run("scan")
+        let dry = try ours.run("restore", "--plan", file.string, "--dry-run", "--json")
+        #expect(try dry.status == 0 && dry.object["restored"] as? Int == 3, "\(dry.error)\(dry.text)")
+        #expect(!Tree.exists(scene.scratch.appending("srv")))
+        let done = try ours.run("restore", "--plan", file.string, "--json")
+        #expect(try done.status == 0 && done.object["restored"] as? Int == 3, "\(done.error)")
+        #expect(content(mailbox(scene)).messages.count == 2 && content(mailbox(scene, "ben")).messages.count == 1)
+        #expect(try ours.run("restore", "--plan", file.string, "--json").object["restored"] as? Int == 0)
+        // Cut, changed, or of another vault: nothing is done.
+        let whole = try #require(Tree.read(file))
+        for bytes in [
+            Array(whole.dropLast(1)), Array(whole.prefix(whole.count / 2)), whole.map { $0 == 0x33 ? 0x34 : $0 },
+        ] {
+            Tree.write(file, bytes)
+            #expect(try ours.run("restore", "--plan", file.string).status == 6)
+        }
+        Tree.write(file, whole)
+        #expect(try scene.program.run("restore", "--plan", file.string).status == 6)
+    }
+
+    @Test("The plan of a raw restore is saved, and carried out only as long as the files are those it was made of")
+    func savedRaw() throws {
+        let scene = try CommandLineScene()
+        let (file, goal) = (scene.scratch.appending("raw.plan").string, scene.scratch.appending("saved"))
+        let saved = try scene.program.run(
+            "restore", "raw", scene.program.vault.string, "--to", goal.string, "--save-plan", file)
+        #expect(saved.status == 0 && !Tree.exists(goal), "\(saved.error)")
+        #expect(try scene.program.run("restore", "--plan", file, "--dry-run").status == 0)
+        #expect(try scene.program.run("restore", "--plan", file).status == 0)
+        let made = CommandLineProgram(vault: goal)
+        #expect(try made.run("ls", "anna", "--json").lines.count > 0)
+        Tree.remove(goal)
+        let packs = scene.program.vault.appending("blobs/packs")
+        Tree.write(packs.appending("99999999.pack"), [1, 2, 3])
+        #expect(try scene.program.run("restore", "--plan", file).status == 6 && !Tree.exists(goal))
+    }
+
+    @Test(
+        "An undelete of a time in which nothing was deleted, and an item that never was, are not found; nothing is recorded"
+    )
+    func nothingToRestore() throws {
+        let scene = try CommandLineScene()
+        let undelete = try scene.program.run("restore", "undelete", "anna", "--from", "first", "--json")
+        #expect(undelete.status == 4 && undelete.error.contains("deleted"), "\(undelete.error)")
+        let item = try scene.program.run("restore", "item", "anna", "m99")
+        #expect(
+            item.status == 4 && item.error.contains("there never was m99") && item.error.contains("m2"), "\(item.error)"
+        )
+        #expect(try scene.program.run("operation", "list", "--json").lines.isEmpty)
+    }
+
     @Test("What happened in a time is taken back by a query, and later changes stay")
     func undoChanges() throws {
         let scene = try CommandLineScene()

@@ -147,7 +147,7 @@ public func checkTargetContract(_ target: any Target, view: any TargetView, sour
     try check.state(state, first)
     try check.changes(first)
     try check.subscriptions(state)
-    try check.attributes(state, view)
+    try check.attributes(view)
     try target.sync()
 }
 
@@ -297,7 +297,7 @@ private struct TargetCheck {
     }
 
     /// Rights and annotations are given, or it is said that they are not.
-    func attributes(_ state: FolderState, _ view: any TargetView) throws {
+    func attributes(_ view: any TargetView) throws {
         func attribute(_ name: String, _ value: String) -> FolderAttribute {
             FolderAttribute(name: Array(name.utf8), value: Array(value.utf8))
         }
@@ -308,19 +308,22 @@ private struct TargetCheck {
         ]
         func there() throws -> [FolderAttribute] {
             guard let listed = try source.folders().first(where: { $0.name == name }) else { return [] }
-            return try source.attributes(of: listed) ?? []
+            return try view.attributes(of: listed) ?? []
         }
         let before = try there()
-        let unkept = Set(try target.setAttributes(of: state, wanted, removing: []).map(\.name))
-        try require(view.keepsAttributes || unkept.count == wanted.count, "who keeps none says so of each")
+        let refused = Set(try folder.setAttributes(wanted, removing: []).map(\.name))
         let after = try there()
-        for attribute in wanted where !unkept.contains(attribute.name) {
+        for attribute in wanted {
+            let isKept = after.contains { $0.name == attribute.name && Set($0.value).isSuperset(of: attribute.value) }
             try require(
-                after.contains { view.areEqual($0, attribute) },
-                "\(String(decoding: attribute.name, as: UTF8.self)) is kept, or named as lost")
+                isKept || refused.contains(attribute.name),
+                "\(String(decoding: attribute.name, as: UTF8.self)) is kept, or named as refused")
+            try require(
+                view.canHave(attribute: attribute.name) || refused.contains(attribute.name),
+                "what a target cannot have it refuses")
         }
-        let names = wanted.map(\.name).filter { !unkept.contains($0) }
-        let left = Set(try target.setAttributes(of: state, [], removing: names).map(\.name))
+        let names = wanted.map(\.name).filter { !refused.contains($0) }
+        let left = Set(try folder.setAttributes([], removing: names).map(\.name))
         try require(
             try there().filter { !left.contains($0.name) } == before, "what is taken away is gone, and nothing else is")
     }

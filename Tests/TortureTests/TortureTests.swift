@@ -95,6 +95,16 @@ struct TortureTests {
         .enabled(if: isRoot && PowerCut.isPossible("ext4"), "needs root, a loop device and mkfs.ext4"))
     func power() { torture(["power"], "--count", 30) }
 
+    @Test(
+        "Whatever a disk has of its last writes after a power cut, nothing acknowledged is lost",
+        .enabled(if: BlockReplay.obstacle("ext4") == nil, "needs root, /dev/fuse, a loop device and mkfs.ext4"))
+    func blocks() { torture(["blocks"], "--count", 50) }
+
+    @Test(
+        "What was lost when a sync failed is not acknowledged by a later one",
+        .enabled(if: hasShim, "the shim cannot be built: no C compiler"))
+    func syncs() { torture(["calls", "--what", "syncs"], "--every", 8, isStride: true) }
+
     @Test("At any point in time projections, fold, restore, and what is captured of it again, agree")
     func points() { torture(["points"], "--count", 200) }
 

@@ -12,7 +12,7 @@ struct TortureCommand: ParsableCommand {
         commandName: "torture",
         abstract: "Kills, starves and damages Yestermail, and looks whether it keeps its promises.",
         subcommands: [
-            Calls.self, Kills.self, Bits.self, Sweep.self, Files.self, Disk.self, Power.self, Points.self,
+            Calls.self, Kills.self, Bits.self, Sweep.self, Files.self, Disk.self, Power.self, Blocks.self, Points.self,
             ReadOnly.self, Planted.self, Simulate.self, FuzzCommand.self, Day.self, Work.self,
         ])
 
@@ -42,7 +42,7 @@ struct TortureCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Strikes the writing system calls of a scripted day: kills before them, or lets them fail.")
         @OptionGroup var options: Options
-        @Option(help: "kills, errors or halves") var what: String = "kills"
+        @Option(help: "kills, errors, halves or syncs") var what: String = "kills"
         @Option(help: "Every Nth call.") var every: Int = 1
         @Option(help: "Only this step of the day.") var step: String?
 
@@ -125,6 +125,23 @@ struct TortureCommand: ParsableCommand {
         }
     }
 
+    struct Blocks: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Disks as a power cut may leave them, of the recorded block writes of days on ext4 or XFS. Needs root, /dev/fuse, loop devices."
+        )
+        @OptionGroup var options: Options
+        @Option(help: "How many disks.") var count: Int = 5_000
+        @Flag(help: "Of one day, every prefix of its writes instead.") var prefixes = false
+        @Option(help: "ext4 or xfs") var system: String = "ext4"
+
+        func run() throws {
+            try TortureCommand.end(
+                BlockReplay.run(
+                    options.tools, system: system, count: count, everyPrefix: prefixes, seed: options.seed))
+        }
+    }
+
     struct Points: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Projections, fold, and what is restored and captured again, at random points in time.")
@@ -197,9 +214,14 @@ struct TortureCommand: ParsableCommand {
     struct Work: ParsableCommand {
         static let configuration = CommandConfiguration(shouldDisplay: false)
         @Argument var what: String
+        @Argument var paths: [String] = []
         @Option var rounds: Int = 40
 
         func run() throws {
+            if what == "disk", paths.count == 3 {
+                try BlockReplay.serve(base: paths[0], log: paths[1], at: paths[2])
+                return
+            }
             guard let vault = getenv("YESTERMAIL_VAULT") else { throw ValidationError("no vault") }
             try SealingWork.run(FilePath(String(cString: vault)), rounds: rounds)
         }

@@ -4,20 +4,28 @@ internal import TestKit
 
 /// D2 and D7: before every system call of a scripted day that writes, the program is killed; or that call fails, once or from then on.
 public enum CallSweep {
-    /// `halves`: only writes of which half is done.
-    public enum Kind: String, Sendable, CaseIterable { case kills, errors, halves }
+    /// `halves`: only writes of which half is done. `syncs`: only syncs; one fails, and what was written since the last one is lost,
+    /// whatever a later one says.
+    public enum Kind: String, Sendable, CaseIterable { case kills, errors, halves, syncs }
 
     /// Every `stride`th call, beginning at one that `seed` chooses; 1: all. `only`: the steps with that in their names.
     public static func run(
         _ tools: World.Tools, _ kind: Kind, stride: Int, seed: UInt64, only: String? = nil, isLoud: Bool = true
     ) -> Report {
-        let report = Report(kind == .kills ? "D2 kill at calls" : "D7 failing calls", tools, seed: seed, isLoud: isLoud)
+        let name =
+            switch kind {
+            case .kills: "D2 kill at calls"
+            case .syncs: "D8 failing syncs"
+            case .errors, .halves: "D7 failing calls"
+            }
+        let report = Report(name, tools, seed: seed, isLoud: isLoud)
         var generator = SeededGenerator(seed: seed)
         let world = World(tools, "calls")
         let blows: [Shim.Blow] =
             switch kind {
             case .kills: [.kill]
             case .halves: [.short]
+            case .syncs: [.lostSync]
             case .errors:
                 [
                     .error(EIO, always: false), .error(ENOSPC, always: false), .error(EINTR, always: false), .short,
@@ -33,12 +41,11 @@ public enum CallSweep {
                 report.end(step.name, ["the journal cannot be read before it"])
                 break
             }
-            let whole = program(step, world).run(step.arguments, environment: world.shim.environment(0))
+            let whole = program(step, world).run(step.arguments, environment: world.shim.environment(0, blows[0]))
             let calls = world.shim.counted.calls
             let found = whole.status == 0 ? [] : ["undisturbed it ends with \(whole.brief)"]
-            if !found.isEmpty || calls == 0 {
-                report.end(step.name, found + (calls == 0 ? ["no call was counted"] : []))
-            }
+            let isQuiet = calls == 0 && kind != .syncs
+            if !found.isEmpty || isQuiet { report.end(step.name, found + (isQuiet ? ["no call was counted"] : [])) }
             world.keep("after")
             world.putBack("before")
             world.keep("before")
@@ -55,7 +62,59 @@ public enum CallSweep {
             }
             world.putBack("after")
         }
+        if kind == .syncs, only.map({ $0 == "watch" }) ?? true { watched(tools, stride, &generator, report) }
         return report
+    }
+
+    /// What goes on after a sync that failed must not acknowledge what it lost.
+    private static func watched(
+        _ tools: World.Tools, _ stride: Int, _ generator: inout SeededGenerator, _ report: Report
+    ) {
+        let world = World(tools, "watched")
+        world.mail.makeFolder(".Box")
+        for number in 0..<10 { world.mail.deliver("", "\(number).x:2,S", "Subject: \(number)\n\nbody\n") }
+        world.program.run("init")
+        world.program.run("account", "add", "anna@example.org", "--source", "maildir:\(world.source)")
+        world.program.run("scan")
+        let before = world.journal() ?? []
+        world.keep("before")
+        func watch(_ at: Int) -> Program.Answer {
+            let child = world.program.start(["watch", "--json"], environment: world.shim.environment(at, .lostSync))
+            child.says(1, within: 2_000)
+            for round in 0..<4 {
+                let said = Tree.read(child.output)?.count ?? 0
+                for number in 0..<3 {
+                    world.mail.deliverWhole(
+                        round % 2 == 0 ? "" : ".Box", "\(round)-\(number).y:2,S",
+                        "Subject: \(round) \(number)\n\nbody\n")
+                }
+                for _ in 0..<100 where (Tree.read(child.output)?.count ?? 0) == said && child.isAtWork(for: 5) {}
+            }
+            child.interrupt()
+            return child.end(within: 60_000)
+        }
+        let whole = watch(0)
+        let calls = world.shim.counted.calls
+        if whole.status != 143 && whole.status != 0 || calls == 0 {
+            report.end("watch", ["undisturbed, after \(calls) syncs, it ends with \(whole.brief)"])
+        }
+        var at = stride == 1 ? 1 : generator.number(1..<stride + 1)
+        while at <= calls, !report.isFull {
+            world.putBack("before")
+            world.keep("before")
+            let answer = watch(at)
+            var found: [String] = []
+            if answer.status >= 128, answer.status != 143 { found.append("ended by a signal: \(answer.brief)") }
+            report.count(world.shim.counted.struck > 0 ? "watch: exit \(answer.status)" : "not reached")
+            found += lost(answer, world)
+            report.end("watch, sync \(at) of \(calls)", found + world.holds(before, maySetAside: true))
+            at += stride
+        }
+    }
+
+    private static func lost(_ answer: Program.Answer, _ world: World) -> [String] {
+        let (acknowledged, count) = (PowerCut.acknowledged(answer.text), world.journal()?.count ?? 0)
+        return acknowledged > count ? ["@\(acknowledged) was acknowledged, the journal ends at @\(count)"] : []
     }
 
     private static func program(_ step: ScriptedDay.Step, _ world: World) -> Program {
@@ -87,6 +146,7 @@ public enum CallSweep {
                 }
             }
         }
+        if case .lostSync = blow { found += lost(answer, world) }
         // What a run that is begun again needs.
         if step.name == "init" {
             let again = world.program.run("init")

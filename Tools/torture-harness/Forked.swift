@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Threads
 
 /// Bytes that this process and those it forks have in common.
 final class SharedBytes {
@@ -27,7 +28,15 @@ enum Forked {
     static func run(_ body: () -> Int32) -> Int32 {
         let child = fork()
         guard child >= 0 else { fatalError("fork: errno \(errno)") }
-        if child == 0 { _exit(body()) }
+        if child == 0 {
+            // In a thread of its own: the Swift library has noted the number of this one, which before the fork was another, and two
+            // threads that meet at the same `once` wait for it for ever.
+            withoutActuallyEscaping(body) { body in
+                nonisolated(unsafe) let body = body
+                WorkerThread { _exit(body()) }.join()
+            }
+            _exit(126)
+        }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F

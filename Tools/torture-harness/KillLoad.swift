@@ -28,53 +28,22 @@ public enum KillLoad {
     private struct Load {
         let world: World
         var journal: [Substring] = []
-        var files: [(folder: String, name: String)] = []
-        var last = 0
+        var mailbox: ChangingMailbox
 
         init(_ world: World) {
             self.world = world
+            mailbox = ChangingMailbox(world.mail)
             for folder in [".Box", ".Trash"] { world.mail.makeFolder(folder) }
             world.program.run("init")
             world.program.run("account", "add", "anna@example.org", "--source", "maildir:\(world.source)")
             var generator = SeededGenerator(seed: 1)
-            change(60, &generator)
+            mailbox.change(60, &generator)
             world.program.run("scan")
             journal = world.journal() ?? []
         }
 
-        mutating func change(_ number: Int, _ generator: inout SeededGenerator) {
-            for _ in 0..<number {
-                switch files.count < 20 ? 0 : generator.number(0..<10) {
-                case 0..<5:
-                    last += 1
-                    let (folder, name) = (
-                        generator.element(["", ".Box", ".Trash"]), "\(last).\(generator.number(0..<999)):2,S"
-                    )
-                    let text =
-                        "Subject: \(last)\n\n"
-                        + String(repeating: "line \(last)\n", count: generator.element([3, 40, 900]))
-                    world.mail.deliverWhole(folder, name, text)
-                    files.append((folder, name))
-                case 5, 6:
-                    let index = generator.number(0..<files.count)
-                    let folder = generator.element(["", ".Box", ".Trash"])
-                    world.mail.move(files[index].folder, files[index].name, to: folder)
-                    files[index].folder = folder
-                case 7, 8:
-                    let index = generator.number(0..<files.count)
-                    let name =
-                        files[index].name.prefix { $0 != ":" } + ":2," + generator.element(["", "S", "RS", "FS"])
-                    world.mail.move(files[index].folder, files[index].name, to: nil, String(name))
-                    files[index].name = String(name)
-                default:
-                    let file = files.remove(at: generator.number(0..<files.count))
-                    world.mail.remove(file.folder, file.name)
-                }
-            }
-        }
-
         mutating func kill(_ verb: String, _ generator: inout SeededGenerator, _ report: Report) -> [String] {
-            change(generator.element([1, 5, 30]), &generator)
+            mailbox.change(generator.element([1, 5, 30]), &generator)
             if verb == "restore" { Tree.remove(world.out) }
             let arguments: [String] =
                 switch verb {
@@ -85,7 +54,7 @@ public enum KillLoad {
                 default: [verb, "--json"]
                 }
             let child = (verb == "seal" ? world.worker : world.program).start(arguments)
-            if verb == "watch" { change(5, &generator) }
+            if verb == "watch" { mailbox.change(5, &generator) }
             if verb == "seal" || verb == "watch", generator.chance(60) {
                 child.says(generator.number(1..<30), within: 300)
             }

@@ -110,7 +110,8 @@ public enum PowerCut {
         return report
     }
 
-    private static func acknowledged(_ said: String) -> Int {
+    /// The newest transaction that a program said it had written.
+    static func acknowledged(_ said: String) -> Int {
         guard let end = said.lastIndex(of: "\n") else { return 0 }
         return said[..<end].split(separator: "\n").compactMap { line -> Int? in
             for word in ["acknowledged ", "\"last_txid\":"] {

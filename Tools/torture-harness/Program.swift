@@ -85,6 +85,15 @@ public struct Program: Sendable {
             watch.wait(for: isSaid ? lines - 1 : lines, orEndOf: ended, milliseconds: milliseconds)
         }
 
+        /// Whether it has not ended within that time.
+        func isAtWork(for milliseconds: Int32) -> Bool {
+            var waiting = pollfd(fd: ended, events: Int16(POLLIN), revents: 0)
+            return poll(&waiting, 1, milliseconds) <= 0
+        }
+
+        /// Asks it to end.
+        func interrupt() { _ = Glibc.kill(process, SIGTERM) }
+
         /// Waits that long for its end, then kills it; true when it was killed.
         @discardableResult
         public func kill(after microseconds: Int) -> Bool {

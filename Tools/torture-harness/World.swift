@@ -59,10 +59,11 @@ public final class World {
         Tree.copy(scratch.appending(name), to: place, linking: "cur")
     }
 
-    /// The journal, one line a transaction; nil when it cannot be read.
+    /// The leaf hash of every transaction of the journal, with the end of its line; nil when it cannot be read. A purge changes what is in
+    /// a transaction, and not this.
     func journal() -> [Substring]? {
         let answer = program.run("log", "dump")
-        return answer.status == 0 ? answer.text.split(separator: "\n") : nil
+        return answer.status == 0 ? answer.text.split(separator: "\n").map { $0.suffix(67) } : nil
     }
 
     var hasVault: Bool { Tree.exists(vault.appending("FORMAT")) }
@@ -82,8 +83,11 @@ public final class World {
 
     /// What must hold after anything that is no damage: the vault opens, is sound, has what it had, and comes up to its source.
     ///
-    /// `mayRepair`: it begins with damage. `maySetAside`: it is no finding when something was made anew.
-    func holds(_ before: [Substring], mayRepair: Bool = false, maySetAside: Bool = false) -> [String] {
+    /// `mayRepair`: it begins with damage. `maySetAside`: it is no finding when something was made anew. `all`: nothing else than this may
+    /// be in the journal.
+    func holds(
+        _ before: [Substring], mayRepair: Bool = false, maySetAside: Bool = false, within all: [Substring]? = nil
+    ) -> [String] {
         var check = program.run("check", "--read-data", "--json")
         if check.status != 0, mayRepair {
             let repair = program.run("check", "--repair", "--json")
@@ -102,6 +106,9 @@ public final class World {
         guard let now = journal() else { return found + ["log dump fails"] }
         if !now.starts(with: before) {
             found.append("the journal of \(before.count) is not the beginning of the one of \(now.count)")
+        }
+        if let all, !all.starts(with: now) {
+            found.append("the journal of \(now.count) is not the beginning of the \(all.count) that were written")
         }
         guard hasAccount else { return found }
         let scan = program.run("scan", "--json")
@@ -128,11 +135,14 @@ struct Shim {
         case kill
         case error(Int32, always: Bool)
         case short
+        /// A sync fails, and takes with it what was written to its file since the last one.
+        case lostSync
 
         var description: String {
             switch self {
             case .kill: "killed"
             case .short: "short write"
+            case .lostSync: "sync that loses"
             case .error(let number, let always): "\(String(cString: strerror(number)))\(always ? " from then on" : "")"
             }
         }
@@ -148,6 +158,9 @@ struct Shim {
         switch blow {
         case .kill: all["SHIM_DO"] = "kill"
         case .short: all["SHIM_DO"] = "short"
+        case .lostSync:
+            all["SHIM_DO"] = "\(EIO)"
+            all["SHIM_LOST"] = "1"
         case .error(let number, let always):
             all["SHIM_DO"] = "\(number)"
             if always { all["SHIM_ON"] = "1" }

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,16 @@ static void output(const char *path, int descriptor) {
     syscall(SYS_close, file);
 }
 
+struct run {
+    int argc;
+    char **argv, **variables;
+};
+
+static void *begin(void *run) {
+    struct run *it = run;
+    exit(program(it->argc, it->argv, it->variables));
+}
+
 static int run(char *request, int socket) {
     char *place = request, *out = next(&place), *err = next(&place);
     int argc, count;
@@ -66,7 +77,13 @@ static int run(char *request, int socket) {
     void (*arguments)(char **, int) = (void (*)(char **, int))dlsym(RTLD_DEFAULT, "_swift_stdlib_overrideUnsafeArgvArgc");
     if (arguments) arguments(argv, argc);
     shim_begin();
-    return program(argc, argv, variables);
+    // In a thread of its own: the Swift library has noted the number of this one, which before the fork was another, and two threads that meet at
+    // the same `once` wait for it for ever.
+    struct run it = {argc, argv, variables};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, begin, &it) != 0) _exit(126);
+    pthread_join(thread, NULL);
+    _exit(126);
 }
 
 static int serve(int argc, char **argv, char **variables) {

@@ -8,6 +8,8 @@
 //   SHIM_ON     1: every call from the Nth on
 //   SHIM_LIE    CALL:PART:HOW, a bug that is planted: every CALL on a path that contains PART is said to be done, and is not (skip), is done for half of
 //               the bytes (half), or with a bit flipped (flip)
+//   SHIM_LOST   1: only fsync, fdatasync and syncfs are counted. One that is made to fail takes with it what was written to its file since it was synced:
+//               as a kernel does that could not write pages back, says so once, and takes them for clean from then on
 //   SHIM_LOG    a file that gets a line for every call: number, call, path
 //
 // What is written through a shared map is not seen: LMDB is used without MDB_WRITEMAP, its lock file is no data.
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -35,7 +38,7 @@ static const char *roots;
 static char lie_call[32], lie_part[256];
 static int lie;
 enum { DONE, FAILED, SHORT, SKIPPED, HALVED, FLIPPED };
-static int strike_error, is_kill, is_short, is_on, log_descriptor = -1;
+static int strike_error, is_kill, is_short, is_on, is_lost, log_descriptor = -1;
 
 // With the run's variables: at the start of the program, and of each run of a server (`server.c`).
 __attribute__((constructor)) void shim_begin(void) {
@@ -52,6 +55,8 @@ __attribute__((constructor)) void shim_begin(void) {
     }
     at = number ? strtoull(number, 0, 10) : 0;
     is_on = on && *on == '1';
+    const char *lost = getenv("SHIM_LOST");
+    is_lost = lost && *lost == '1';
     is_kill = what && !strcmp(what, "kill");
     is_short = what && !strcmp(what, "short");
     strike_error = what && !is_kill && !is_short ? atoi(what) : 0;
@@ -94,7 +99,7 @@ static void resolve(int directory, const char *name, char *path) {
 
 // DONE: let it be done; FAILED: errno is set.
 static int strike(const char *call, const char *path, int is_write) {
-    if (!is_below(path)) return 0;
+    if (!is_below(path) || (is_lost && strcmp(call, "fsync") && strcmp(call, "fdatasync") && strcmp(call, "syncfs"))) return 0;
     uint64_t number = atomic_fetch_add(&state[0], 1) + 1;
     if (log_descriptor >= 0) {
         char line[PATH_MAX + 64];
@@ -143,12 +148,77 @@ int openat64(int directory, const char *name, int flags, ...) { MODE(flags) retu
 int creat(const char *name, mode_t mode) { return open_at(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode); }
 int creat64(const char *name, mode_t mode) { return open_at(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode); }
 
+// What stood where something was written that no call has synced yet; the newest first.
+static struct unsynced {
+    struct unsynced *next;
+    dev_t device;
+    ino_t inode;
+    off_t offset, size;
+    size_t count;
+    char bytes[];
+} *unsynced;
+static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// Before `count` bytes at `offset` are changed; at a negative one: where the file stands.
+static void keep(int descriptor, off_t offset, size_t count) {
+    struct stat about;
+    char path[PATH_MAX];
+    int saved = errno;
+    if (is_lost && roots && !fstat(descriptor, &about) && S_ISREG(about.st_mode) && is_path_of(descriptor, path) && is_below(path)) {
+        int flags = fcntl(descriptor, F_GETFL);
+        if (offset < 0) offset = flags & O_APPEND ? about.st_size : (off_t)syscall(SYS_lseek, descriptor, 0, SEEK_CUR);
+        struct unsynced *entry = malloc(sizeof *entry + count);
+        *entry = (struct unsynced){0, about.st_dev, about.st_ino, offset, about.st_size, 0};
+        int reader = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+        ssize_t done = reader < 0 ? -1 : (ssize_t)syscall(SYS_pread64, reader, entry->bytes, count, offset);
+        if (reader >= 0) syscall(SYS_close, reader);
+        entry->count = done > 0 ? (size_t)done : 0;
+        if (flags & O_DSYNC) {
+            free(entry);
+        } else {
+            pthread_mutex_lock(&unsynced_lock);
+            entry->next = unsynced;
+            unsynced = entry;
+            pthread_mutex_unlock(&unsynced_lock);
+        }
+    }
+    errno = saved;
+}
+
+// After a sync of the file, or of all of its file system: nothing of it can be lost any more. `is_failed`: it is lost.
+static void settle(int descriptor, int is_whole_system, int is_failed) {
+    struct stat about;
+    char path[PATH_MAX];
+    int saved = errno, writer = -1;
+    if (!is_lost || fstat(descriptor, &about)) { errno = saved; return; }
+    pthread_mutex_lock(&unsynced_lock);
+    if (is_failed && !is_whole_system && is_path_of(descriptor, path)) writer = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+    for (struct unsynced **place = &unsynced; *place;) {
+        struct unsynced *entry = *place;
+        if (entry->device != about.st_dev || (!is_whole_system && entry->inode != about.st_ino)) { place = &entry->next; continue; }
+        if (writer >= 0) {
+            syscall(SYS_pwrite64, writer, entry->bytes, entry->count, entry->offset);
+            syscall(SYS_ftruncate, writer, entry->size);
+        }
+        *place = entry->next;
+        free(entry);
+    }
+    pthread_mutex_unlock(&unsynced_lock);
+    if (writer >= 0) syscall(SYS_close, writer);
+    errno = saved;
+}
+
+static size_t sum(const struct iovec *parts, int count) {
+    size_t size = 0;
+    for (int index = 0; index < count; index++) size += parts[index].iov_len;
+    return size;
+}
+
 static size_t half(size_t count) { return count > 1 ? count / 2 : count; }
 
 // What is written in the place of what should be: `how` is one of the above, FAILED excepted.
 static ssize_t put(int how, int descriptor, const struct iovec *parts, int count, off_t offset) {
-    size_t size = 0;
-    for (int index = 0; index < count; index++) size += parts[index].iov_len;
+    size_t size = sum(parts, count);
     if (how == SKIPPED) {
         if (offset < 0) syscall(SYS_lseek, descriptor, (off_t)size, SEEK_CUR);
         return (ssize_t)size;
@@ -171,31 +241,47 @@ static ssize_t put(int how, int descriptor, const struct iovec *parts, int count
 
 ssize_t write(int descriptor, const void *bytes, size_t count) {
     int how = strike_descriptor("write", descriptor, 1);
+    keep(descriptor, -1, count);
     struct iovec part = {(void *)bytes, count};
     return how == FAILED ? -1 : how ? put(how, descriptor, &part, 1, -1) : syscall(SYS_write, descriptor, bytes, count);
 }
 ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
     int how = strike_descriptor("pwrite", descriptor, 1);
+    keep(descriptor, offset, count);
     struct iovec part = {(void *)bytes, count};
     return how == FAILED ? -1 : how ? put(how, descriptor, &part, 1, offset) : syscall(SYS_pwrite64, descriptor, bytes, count, offset);
 }
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) { return pwrite(descriptor, bytes, count, offset); }
 ssize_t writev(int descriptor, const struct iovec *parts, int count) {
     int how = strike_descriptor("writev", descriptor, 1);
+    keep(descriptor, -1, sum(parts, count));
     return how == FAILED ? -1 : how ? put(how, descriptor, parts, count, -1) : syscall(SYS_writev, descriptor, parts, count);
 }
 ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
     int how = strike_descriptor("pwritev", descriptor, 1);
+    keep(descriptor, offset, sum(parts, count));
     return how == FAILED ? -1 : how ? put(how, descriptor, parts, count, offset) : syscall(SYS_pwritev, descriptor, parts, count, offset, 0);
 }
 ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off_t offset) { return pwritev(descriptor, parts, count, offset); }
 
 #define ON_DESCRIPTOR(call, number, parameters, ...) int call parameters { int how = strike_descriptor(#call, descriptor, 0); return how == FAILED ? -1 : how ? 0 : (int)syscall(number, __VA_ARGS__); }
-ON_DESCRIPTOR(fsync, SYS_fsync, (int descriptor), descriptor)
-ON_DESCRIPTOR(fdatasync, SYS_fdatasync, (int descriptor), descriptor)
-ON_DESCRIPTOR(syncfs, SYS_syncfs, (int descriptor), descriptor)
-ON_DESCRIPTOR(ftruncate, SYS_ftruncate, (int descriptor, off_t size), descriptor, size)
-ON_DESCRIPTOR(ftruncate64, SYS_ftruncate, (int descriptor, off_t size), descriptor, size)
+
+static int sync_descriptor(const char *call, long number, int descriptor) {
+    int how = strike_descriptor(call, descriptor, 0), code = how == FAILED ? -1 : how ? 0 : (int)syscall(number, descriptor);
+    settle(descriptor, number == SYS_syncfs, code != 0);
+    return code;
+}
+int fsync(int descriptor) { return sync_descriptor("fsync", SYS_fsync, descriptor); }
+int fdatasync(int descriptor) { return sync_descriptor("fdatasync", SYS_fdatasync, descriptor); }
+int syncfs(int descriptor) { return sync_descriptor("syncfs", SYS_syncfs, descriptor); }
+
+int ftruncate(int descriptor, off_t size) {
+    int how = strike_descriptor("ftruncate", descriptor, 0);
+    struct stat about;
+    if (!how && is_lost && !fstat(descriptor, &about)) keep(descriptor, size, size < about.st_size ? (size_t)(about.st_size - size) : 0);
+    return how == FAILED ? -1 : how ? 0 : (int)syscall(SYS_ftruncate, descriptor, size);
+}
+int ftruncate64(int descriptor, off_t size) { return ftruncate(descriptor, size); }
 ON_DESCRIPTOR(fallocate, SYS_fallocate, (int descriptor, int mode, off_t offset, off_t size), descriptor, mode, offset, size)
 ON_DESCRIPTOR(sync_file_range, SYS_sync_file_range, (int descriptor, off_t offset, off_t size, unsigned flags), descriptor, offset, size, flags)
 ON_DESCRIPTOR(fchmod, SYS_fchmod, (int descriptor, mode_t mode), descriptor, mode)

@@ -13,20 +13,20 @@ struct IMAPAttributes {
 
     func apply(
         _ wanted: [FolderAttribute], removing gone: [[UInt8]], to name: MailboxName
-    ) throws -> [UnkeptAttribute] {
-        var unkept: [UnkeptAttribute] = []
+    ) throws -> [RefusedAttribute] {
+        var unkept: [RefusedAttribute] = []
         var wishes: [Wish] = []
         func want(_ attribute: [UInt8], _ value: [UInt8]?) {
             switch command(attribute, value, name) {
             case .success(let found): wishes += found.map { Wish(attribute: attribute, command: $0) }
-            case .failure(let refusal): unkept.append(UnkeptAttribute(name: attribute, why: refusal.why))
+            case .failure(let refusal): unkept.append(RefusedAttribute(name: attribute, why: refusal.why))
             }
         }
         for attribute in wanted {
             want(attribute.name, attribute.value)
             for lost in lostRights(attribute) {
                 unkept.append(
-                    UnkeptAttribute(
+                    RefusedAttribute(
                         name: attribute.name, why: "the server has no right \(Character(UnicodeScalar(lost)))"))
             }
         }
@@ -36,11 +36,11 @@ struct IMAPAttributes {
             do {
                 let status = try session.attempt(wish.command)
                 if status.condition != .ok {
-                    unkept.append(UnkeptAttribute(name: wish.attribute, why: IMAPSession.shown(status.text)))
+                    unkept.append(RefusedAttribute(name: wish.attribute, why: IMAPSession.shown(status.text)))
                 }
             } catch let failure as SourceFailure {
                 guard session.isUsable else { throw failure }
-                unkept.append(UnkeptAttribute(name: wish.attribute, why: "\(failure)"))
+                unkept.append(RefusedAttribute(name: wish.attribute, why: "\(failure)"))
             }
         }
         return unkept
@@ -93,8 +93,6 @@ enum IMAPRights {
         var seen: Set<UInt8> = []
         return found.filter { seen.insert($0).inserted }
     }
-
-    static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool { Set(modern(one)) == Set(modern(other)) }
 
     fileprivate static func known(_ rights: [UInt8], _ session: IMAPSession) -> [UInt8] {
         let extra = offered(session)

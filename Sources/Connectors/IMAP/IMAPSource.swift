@@ -47,6 +47,12 @@ public final class IMAPSource: Source {
 
     // MARK: Connections
 
+    /// Signs in: that takes a server longer than to say that nothing is new.
+    public func prepare() {
+        // Whoever needs the connection tries again, and says why there is none.
+        if let session = try? openSession() { park(session) }
+    }
+
     /// Held by no thread, so by whoever takes it next.
     private struct Parked: @unchecked Sendable {
         // SAFETY: a session in ``idle`` is used by nobody; taking it out makes the taker its only user.

@@ -126,15 +126,6 @@ public final class IMAPTarget: Target {
         }
     }
 
-    public func setAttributes(
-        of folder: FolderState, _ wanted: [FolderAttribute], removing gone: [[UInt8]]
-    ) throws -> [UnkeptAttribute] {
-        let name = try naming.name(of: folder)
-        return try TargetFailure.from {
-            try IMAPAttributes(session: session).apply(wanted, removing: gone, to: name)
-        }
-    }
-
     public func sync() throws {
         for folder in folders.values { try folder.flush() }
     }

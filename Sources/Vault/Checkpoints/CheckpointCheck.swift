@@ -23,7 +23,7 @@ extension VaultCheckpoints {
         let key = try bytes(publicKeyPath).flatMap { publicKey($0) }
         if key == nil {
             let isThere = Directory.exists(publicKeyPath)
-            if isThere || Directory.exists(keyPath) || Directory.exists(newestPath) {
+            if isThere || hasSigned {
                 report("key.pub", isThere ? "it is not a key as the vault writes one" : "it is missing")
             }
         }
@@ -77,7 +77,7 @@ extension VaultCheckpoints {
             }
         }
         // Without the public key nothing that was signed, or signs, can be believed: a new key begins anew.
-        guard Directory.exists(directory), try bytes(publicKeyPath).flatMap({ publicKey($0) }) == nil else { return }
+        guard hasSigned, try bytes(publicKeyPath).flatMap({ publicKey($0) }) == nil else { return }
         for path in [newestPath, keyPath] where Directory.exists(path) {
             try quarantine.setAside(path)
             report(
@@ -89,6 +89,9 @@ extension VaultCheckpoints {
     }
 
     // MARK: Looking
+
+    /// A private key alone is that of a first checkpoint which came to no end: the next one goes on with it.
+    private var hasSigned: Bool { Directory.exists(newestPath) || Directory.exists(subtreesPath) }
 
     private func bytes(_ path: FilePath) throws -> [UInt8]? {
         Directory.exists(path) ? try VaultCheckpoints.note(path) : nil

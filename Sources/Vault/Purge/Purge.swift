@@ -208,11 +208,13 @@ public struct Purge {
         var fields: [Note.Field] = [
             .init("operation", .text(Array(plan.operation.description.utf8))),
             .init("messages", .number(Int64(plan.messages))), .init("folders", .number(Int64(plan.folders))),
+            .init("states", .number(Int64(plan.states))),
             .init("accounts", .number(Int64(plan.parts.filter(\.isWhole).count))),
             .init("erasure", .flag(request.erasing != nil)),
         ]
         if let days = request.days.data { fields.append(.init("data", .number(Int64(days)))) }
         if let days = request.days.account { fields.append(.init("account_days", .number(Int64(days)))) }
+        if let rule = request.days.history { fields.append(.init("history", .text(Array("\(rule)".utf8)))) }
         return ([Note(.purgeBegan, fields)] + plan.steps.map(\.note)).map {
             JournalEntry(account: .directory, origin: .admin, changes: [], note: $0)
         }

@@ -26,6 +26,10 @@ public struct PurgePlan: Sendable {
         /// The account itself too.
         public let includesAccount: Bool
         public internal(set) var items: [ItemKind: NumberRanges] = [:]
+        /// How many old states of live items go.
+        public internal(set) var states = 0
+        /// What the journal will say: for each rule a step.
+        var steps: [PurgeStep] = []
 
         public var messages: Int { items[.message]?.count ?? 0 }
         public var folders: Int { items[.folder]?.count ?? 0 }
@@ -36,6 +40,8 @@ public struct PurgePlan: Sendable {
     public internal(set) var parts: [Part] = []
     /// Items whose retention is over and that a hold keeps, by account.
     public internal(set) var held: [(account: Account, items: Int, holds: [String])] = []
+    /// Old states of live items that would go and that a hold keeps, by account.
+    public internal(set) var heldStates: [(account: Account, states: Int, holds: [String])] = []
     /// Accounts that would go but that somebody captures now.
     public internal(set) var busy: [Account] = []
     /// Transactions of which nothing is left but their place, and of which a part is.
@@ -53,6 +59,8 @@ public struct PurgePlan: Sendable {
     public var isEmpty: Bool { parts.isEmpty && !isUnfinished && blobs.bytes == 0 }
     public var messages: Int { parts.reduce(0) { $0 + $1.messages } }
     public var folders: Int { parts.reduce(0) { $0 + $1.folders } }
+    /// Old states of live items.
+    public var states: Int { parts.reduce(0) { $0 + $1.states } }
     /// What comes back on the disk.
     public var bytes: Int { blobs.bytes + journalBytes }
 }
@@ -87,19 +95,39 @@ struct PurgePlanner {
         }
         var random = SystemRandomNumberGenerator()
         plan.operation = UniqueID(using: &random)
-        for part in plan.parts {
-            plan.steps.append(
-                PurgeStep(
-                    operation: plan.operation, account: part.account.number, isWholeAccount: part.isWhole,
-                    items: part.items))
-        }
-        let accounts = NumberRanges(plan.parts.filter(\.includesAccount).map { UInt64($0.account.number.rawValue) })
-        if !accounts.isEmpty {
-            plan.steps.append(
-                PurgeStep(
-                    operation: plan.operation, account: .directory, isWholeAccount: false, items: [.account: accounts]))
-        }
+        for part in plan.parts { plan.steps += part.steps }
+        plan.steps += try accountSteps(plan.parts.filter(\.includesAccount))
+        for index in plan.steps.indices { plan.steps[index].operation = plan.operation }
         return plan
+    }
+
+    /// Of the accounts that go themselves, as items of the directory.
+    private func accountSteps(_ parts: [PurgePlan.Part]) throws -> [PurgeStep] {
+        var byRule: [PurgeRule: [ItemID]] = [:]
+        for part in parts {
+            guard let rule = part.steps.first?.rule else { continue }
+            byRule[rule, default: []].append(ItemID(.account, part.account.number.rawValue))
+        }
+        return try byRule.sorted { "\($0.key)" < "\($1.key)" }.map { rule, items in
+            try step(.directory, items, rule, tellsLives: rule.ground != .erasure)
+        }
+    }
+
+    /// The step that takes `items` with their histories.
+    private func step(
+        _ account: AccountNumber, _ items: [ItemID], _ rule: PurgeRule, tellsLives: Bool = true
+    ) throws -> PurgeStep {
+        var step = PurgeStep(
+            operation: UniqueID(high: 0, low: 0), account: account, isWholeAccount: false, items: [:])
+        step.rule = rule
+        for item in items.sorted() {
+            step.items[item.kind, default: NumberRanges()].append(UInt64(item.number))
+            guard tellsLives else { continue }
+            let states = try projections.states(account, item)
+            let (first, last) = (states.first?.transaction ?? position, states.last?.transaction ?? position)
+            step.lives[item.kind, default: []].append(first.rawValue...last.rawValue)
+        }
+        return step
     }
 
     // MARK: Accounts
@@ -119,15 +147,16 @@ struct PurgePlanner {
                 "\(account.state.address) is on hold (\(keeping.joined(separator: ", "))): nothing of it is erased",
                 hint: "See: yestermail hold list")
         }
-        plan.parts.append(try whole(account, includesAccount: true))
+        plan.parts.append(try whole(account, includesAccount: true, PurgeRule(.erasure)))
     }
 
     private func decide(_ account: Account, _ plan: inout PurgePlan) throws {
         if account.isDeleted || !account.state.isEnabled {
-            let days = request.days.account ?? rules.account(account)
+            let (days, scope) = request.days.account.map { ($0, "run") } ?? rules.account(account)
             // Until the account goes as a whole, all its items can be restored.
             guard days > 0, try since(account) <= clock.newest(olderThan: days) else { return }
-            var part = try whole(account, includesAccount: account.isDeleted)
+            var part = try whole(
+                account, includesAccount: account.isDeleted, PurgeRule(.accounts, "\(days)", scope: scope))
             // What was purged of it before is not purged again.
             guard part.includesAccount || part.items.contains(where: { !$0.value.isEmpty }) else { return }
             let keeping = try holdNames(account) { try coversAny($0, account) }
@@ -162,7 +191,9 @@ struct PurgePlanner {
         return since
     }
 
-    private func whole(_ account: Account, includesAccount: Bool) throws -> PurgePlan.Part {
+    private func whole(
+        _ account: Account, includesAccount: Bool, _ rule: PurgeRule
+    ) throws -> PurgePlan.Part {
         var part = PurgePlan.Part(account: account, isWhole: true, includesAccount: includesAccount)
         let statistics = try projections.statistics(account.number)
         for kind in ItemKind.allCases {
@@ -172,14 +203,26 @@ struct PurgePlanner {
                 part.items[kind] = NumberRanges(1...UInt64(highest))
             }
         }
+        var step = PurgeStep(
+            operation: UniqueID(high: 0, low: 0), account: account.number, isWholeAccount: true,
+            items: part.items.filter { !$0.value.isEmpty })
+        step.rule = rule
+        part.steps = [step]
         return part
     }
 
     // MARK: Items
 
     private func decideItems(_ account: Account, _ plan: inout PurgePlan) throws {
+        var part = PurgePlan.Part(account: account, isWhole: false, includesAccount: false)
+        try takeDeleted(account, &part, &plan)
+        try thin(account, &part, &plan)
+        if !part.steps.isEmpty { plan.parts.append(part) }
+    }
+
+    private func takeDeleted(_ account: Account, _ part: inout PurgePlan.Part, _ plan: inout PurgePlan) throws {
         let hasFolders = rules.hasFolders(account.number) && request.days.data == nil
-        let usual = request.days.data ?? rules.data(account)
+        let usual = request.days.data.map { ($0, "run") } ?? rules.data(account)
         var longest: [Int: TransactionID] = [:]
         func cut(_ days: Int) throws -> TransactionID {
             if days == 0 { return .beginning }
@@ -188,13 +231,18 @@ struct PurgePlanner {
             longest[days] = found
             return found
         }
-        var limits = [try cut(usual)]
+        var limits = [try cut(usual.0)]
         if hasFolders { for rule in rules.rules { if let days = rule.days.data { limits.append(try cut(days)) } } }
         guard let newest = limits.max(), newest > .beginning, position > .beginning else { return }
         var due: [ItemID] = []
+        var byRule: [PurgeRule: [ItemID]] = [:]
+        var ruleOf: [ItemID: PurgeRule] = [:]
+        let usualRule = PurgeRule(.items, "\(usual.0)", scope: usual.1)
         try projections.deleted(account.number, in: TransactionID(rawValue: 1)...min(newest, position)) { item, id in
             if hasFolders {
-                guard id <= (try cut(try days(account, item))) else { return }
+                let (days, scope) = try days(account, item)
+                guard id <= (try cut(days)) else { return }
+                ruleOf[item] = PurgeRule(.items, "\(days)", scope: scope)
             }
             due.append(item)
         }
@@ -216,22 +264,82 @@ struct PurgePlanner {
             }
             if due.count < before { plan.held.append((account, before - due.count, keeping)) }
         }
-        var part = PurgePlan.Part(account: account, isWhole: false, includesAccount: false)
         let goingMessages = NumberRanges(due.filter { $0.kind == .message }.map { UInt64($0.number) })
         // A folder stays as long as anything that stays has ever been in it: its name belongs to their history.
         let needed = try projections.foldersNamed(account.number, byMessagesExcept: goingMessages)
-        for kind in ItemKind.allCases {
-            let numbers = NumberRanges(
-                due.lazy.filter { $0.kind == kind && !(kind == .folder && needed.contains($0.number)) }
-                    .map { UInt64($0.number) })
-            if !numbers.isEmpty { part.items[kind] = numbers }
+        due.removeAll { $0.kind == .folder && needed.contains($0.number) }
+        for item in due.sorted() {
+            part.items[item.kind, default: NumberRanges()].append(UInt64(item.number))
+            byRule[ruleOf[item] ?? usualRule, default: []].append(item)
         }
-        if !part.items.isEmpty { plan.parts.append(part) }
+        for (rule, items) in byRule.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            part.steps.append(try step(account.number, items, rule))
+        }
     }
 
-    /// Days that an item that was deleted is kept.
-    private func days(_ account: Account, _ item: ItemID) throws -> Int {
-        guard let pointer = try projections.pointer(account.number, item, asOf: position) else { return 0 }
+    // MARK: Histories
+
+    /// Old states of messages that are there; folders have few, and the history of others names them.
+    private func thin(_ account: Account, _ part: inout PurgePlan.Part, _ plan: inout PurgePlan) throws {
+        let hasFolders = rules.hasFolders(account.number) && request.days.history == nil
+        let usual = request.days.history.map { ($0, "run") } ?? rules.history(account)
+        guard hasFolders || !usual.0.isOff else { return }
+        var thinnings: [HistoryRule: HistoryThinning] = [:]
+        func thinning(_ rule: HistoryRule) throws -> HistoryThinning {
+            if let known = thinnings[rule] { return known }
+            let made = try HistoryThinning(rule, clock)
+            thinnings[rule] = made
+            return made
+        }
+        var going: [PurgeRule: [UInt32: NumberRanges]] = [:]
+        var states = 0
+        var held: (states: Int, names: [String]) = (0, [])
+        let covering = holds.filter { covers($0, account) }
+        let isAllHeld = account.state.isHeld || covering.contains { $0.query == nil }
+        try projections.histories(account.number, .message, ofAtLeast: 3) { item, pointers in
+            guard let last = pointers.last, !last.isDeleted else { return }
+            var (rule, scope) = usual
+            if hasFolders {
+                let folder = try vault.journal.state(item, at: last).state.message?.folder ?? 0
+                (rule, scope) = rules.history(
+                    account, folders: try vault.foldersAround(account.number, folder, projections))
+            }
+            let thinning = try thinning(rule)
+            guard !rule.isOff, thinning.concerns(pointers[1].transaction) else { return }
+            var found: [ThinnableState] = []
+            try vault.journal.states(pointers.map { ItemPointer(item, $0) }) {
+                found.append(ThinnableState(transaction: $0.transaction, time: $0.time, kinds: $0.kinds))
+            }
+            let ranges = thinning.thin(found)
+            guard !ranges.isEmpty else { return }
+            let count = pointers.count { ranges.contains($0.transaction.rawValue) }
+            if isAllHeld {
+                held.states += count
+            } else if let hold = try covering.first(where: { try request.isHeld($0, account, item) }) {
+                held.states += count
+                if !held.names.contains(hold.name) { held.names.append(hold.name) }
+            } else {
+                going[PurgeRule(.history, "\(rule)", scope: scope), default: [:]][item.number] = ranges
+                states += count
+            }
+        }
+        if held.states > 0 {
+            let names = isAllHeld ? try holdNames(account) { _ in false } : held.names
+            plan.heldStates.append((account, held.states, names))
+        }
+        part.states = states
+        for (rule, items) in going.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            var step = PurgeStep(
+                operation: UniqueID(high: 0, low: 0), account: account.number, isWholeAccount: false, items: [:])
+            step.states = [.message: items]
+            step.rule = rule
+            part.steps.append(step)
+        }
+    }
+
+    /// Days that an item that was deleted is kept, and whose rule that is.
+    private func days(_ account: Account, _ item: ItemID) throws -> (Int, String) {
+        guard let pointer = try projections.pointer(account.number, item, asOf: position) else { return (0, "") }
         let state = try vault.journal.state(item, at: pointer).state
         let folder = item.kind == .folder ? item.number : state.message?.folder ?? 0
         return rules.data(account, folders: try vault.foldersAround(account.number, folder, projections))

@@ -12,14 +12,18 @@ public enum RetentionScope: Hashable, Sendable {
     case folder(AccountNumber, UInt32)
 }
 
-/// How many days what was deleted is kept; 0: for ever. Nil: as the wider scope says.
+/// How many days what was deleted is kept; 0: for ever. Nil, of each: as the wider scope says.
 public struct RetentionDays: Hashable, Sendable {
     /// Of items.
     public var data: Int?
     /// Of accounts that were removed, or left out of scans, and all in them.
     public var account: Int?
+    /// How old states of what is still there are thinned.
+    public var history: HistoryRule?
 
-    public init(data: Int? = nil, account: Int? = nil) { (self.data, self.account) = (data, account) }
+    public init(data: Int? = nil, account: Int? = nil, history: HistoryRule? = nil) {
+        (self.data, self.account, self.history) = (data, account, history)
+    }
 
     /// Where nobody has said anything.
     public static let standard = 30
@@ -40,18 +44,31 @@ public struct RetentionRules: Sendable {
         rules.first { $0.scope == scope }?.days ?? RetentionDays()
     }
 
-    /// Days that items of the account are kept that were deleted from a folder; `folders`: its number and those of the folders it is
-    /// in, innermost first.
-    public func data(_ account: Account, folders: [UInt32] = []) -> Int {
-        for folder in folders { if let days = self[.folder(account.number, folder)].data { return days } }
-        return self[.account(account.number)].data ?? self[.domain(account.domain)].data ?? self[.vault].data
-            ?? RetentionDays.standard
+    /// Days that items of the account are kept that were deleted from a folder, and whose rule that is; `folders`: its number and
+    /// those of the folders it is in, innermost first.
+    public func data(_ account: Account, folders: [UInt32] = []) -> (days: Int, scope: String) {
+        narrowest(account, folders, \.data) ?? (RetentionDays.standard, "standard")
     }
 
-    /// Days that the account is kept after it was removed or left out.
-    public func account(_ account: Account) -> Int {
-        self[.account(account.number)].account ?? self[.domain(account.domain)].account ?? self[.vault].account
-            ?? RetentionDays.standard
+    /// Days that the account is kept after it was removed or left out, and whose rule that is.
+    public func account(_ account: Account) -> (days: Int, scope: String) {
+        narrowest(account, [], \.account) ?? (RetentionDays.standard, "standard")
+    }
+
+    /// How histories of messages in a folder are thinned, and whose rule that is.
+    public func history(_ account: Account, folders: [UInt32] = []) -> (rule: HistoryRule, scope: String) {
+        narrowest(account, folders, \.history) ?? (.off, "standard")
+    }
+
+    private func narrowest<Value>(
+        _ account: Account, _ folders: [UInt32], _ value: (RetentionDays) -> Value?
+    ) -> (Value, String)? {
+        for folder in folders {
+            if let found = value(self[.folder(account.number, folder)]) { return (found, "folder f\(folder)") }
+        }
+        if let found = value(self[.account(account.number)]) { return (found, "account") }
+        if let found = value(self[.domain(account.domain)]) { return (found, "domain \(account.domain)") }
+        return value(self[.vault]).map { ($0, "vault") }
     }
 
     func hasFolders(_ account: AccountNumber) -> Bool {
@@ -73,7 +90,13 @@ extension OpenVault {
         try eachNote(.retention) { transaction in
             guard let note = transaction.entry.note, let scope = RetentionScope(note) else { return }
             func days(_ name: String) -> Int? { note.number(name).flatMap { $0 < 0 ? nil : Int($0) } }
-            rules.set(scope, RetentionDays(data: days("data"), account: days("accounts")), at: transaction.id)
+            // What a newer program has recorded and this one cannot read thins nothing.
+            let history = note.text("history").map {
+                (try? HistoryRule(String(decoding: $0, as: UTF8.self))) ?? .off
+            }
+            rules.set(
+                scope, RetentionDays(data: days("data"), account: days("accounts"), history: history),
+                at: transaction.id)
         }
         return rules
     }
@@ -86,15 +109,12 @@ extension OpenVault {
                 .usage, "\(value) is no number of days that something can be kept",
                 hint: "0 keeps for ever; else 1 to \(OpenVault.mostRetentionDays)")
         }
+        var fields = scope.fields
+        fields.append(.init("data", .number(Int64(days.data ?? -1))))
+        fields.append(.init("accounts", .number(Int64(days.account ?? -1))))
+        if let history = days.history { fields.append(.init("history", .text(Array("\(history)".utf8)))) }
         try commit([
-            JournalEntry(
-                account: .directory, origin: .admin, changes: [],
-                note: Note(
-                    .retention,
-                    scope.fields + [
-                        .init("data", .number(Int64(days.data ?? -1))),
-                        .init("accounts", .number(Int64(days.account ?? -1))),
-                    ]))
+            JournalEntry(account: .directory, origin: .admin, changes: [], note: Note(.retention, fields))
         ])
     }
 

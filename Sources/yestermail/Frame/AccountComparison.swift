@@ -9,8 +9,12 @@ struct AccountComparison {
     /// By kind and number.
     private(set) var changes: [ItemDifference] = []
 
-    init(_ vault: OpenVault, _ account: AccountNumber, _ first: TransactionID, _ last: TransactionID) throws {
-        var fold = AccountFold(account: account)
+    /// `purged`: what purges have taken; the journal may still have it while one is going on.
+    init(
+        _ vault: OpenVault, _ account: AccountNumber, _ first: TransactionID, _ last: TransactionID,
+        without purged: PurgedItems
+    ) throws {
+        var fold = AccountFold(account: account, without: purged)
         try fold.fold(vault.journal, through: first)
         let before = fold
         try fold.fold(vault.journal, through: last)

@@ -54,8 +54,15 @@ struct AccountView {
         return found
     }
 
-    /// The state of one item as of the point; throws when it was not there yet.
-    func state(_ item: ItemID) throws -> RecordedState {
+    /// Whether the item was purged; else nil.
+    func purged(_ item: ItemID) throws -> PurgedItem? {
+        guard try projections.purge(of: item, account.number) != nil else { return nil }
+        return try vault.purges(of: account.number).item(item, account.number)
+    }
+
+    /// The state of one item as of the point; throws when it was not there yet, or was purged.
+    func state(_ item: ItemID, _ context: CommandContext) throws -> RecordedState {
+        if let purged = try purged(item) { throw try context.failure(of: purged, account, vault) }
         guard let pointer = try projections.pointer(account.number, item, asOf: point.transaction) else {
             let exists = try !projections.states(account.number, item).isEmpty
             throw Failure(
@@ -68,6 +75,15 @@ struct AccountView {
                     : "Ids are printed by ls, find and log")
         }
         return try vault.journal.state(item, at: pointer)
+    }
+
+    /// What purges have taken of the account.
+    func purges() throws -> Purges { try vault.purges(of: account.number) }
+
+    /// Whether the state the item had at the view's moment was thinned out; `recorded` is the one that covers it.
+    func thinned(_ recorded: RecordedState) throws -> ThinnedStates? {
+        try purges().thinned(
+            recorded.item, account.number, asOf: point.transaction, kept: recorded.transaction)
     }
 
     /// The JSON object of a state as `history` has it, its `end_date` included.

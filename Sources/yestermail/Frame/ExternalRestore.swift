@@ -12,9 +12,13 @@ struct ExternalRestore {
     let foreign: OpenVault
     let point: ResolvedTime
     let to: String?
-    let server: ServerOptions
+    let server: ServerOptions?
     let skipsProvisioning: Bool
     let isOnlyPlanned: Bool
+    /// Hears what is to be done for each account, when it is only planned.
+    private let save: ((RestorePlan) throws -> Void)?
+    /// What may be done, by the account's number in the other vault; nil: everything.
+    private let allowed: [AccountNumber: SavedPlan]?
     private var outcomes: [Outcome] = []
 
     /// What became of one account.
@@ -29,6 +33,7 @@ struct ExternalRestore {
         var merged = 0
         var skipped = 0
         var foldersCreated = 0
+        var rights = 0
         var bytes: UInt64 = 0
         var unrestored: [Unrestored] = []
         var warnings: [String] = []
@@ -37,14 +42,19 @@ struct ExternalRestore {
 
     init(
         context: CommandContext, ours: OpenVault, foreign: OpenVault, point: ResolvedTime, to: String?,
-        server: ServerOptions, skipsProvisioning: Bool, isOnlyPlanned: Bool
+        server: ServerOptions?, skipsProvisioning: Bool, isOnlyPlanned: Bool,
+        allowed: [SavedPlan]? = nil, save: ((RestorePlan) throws -> Void)? = nil
     ) {
+        self.allowed = allowed.map { plans in
+            Dictionary(plans.map { ($0.request.account.number, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        self.save = save
         (self.context, self.ours, self.foreign, self.point) = (context, ours, foreign, point)
         (self.to, self.server) = (to, server)
         (self.skipsProvisioning, self.isOnlyPlanned) = (skipsProvisioning, isOnlyPlanned)
     }
 
-    mutating func run(_ accounts: [Account], onlyProvisioning: Bool) throws {
+    mutating func run(_ accounts: [Account], onlyProvisioning: Bool, savedAs file: String? = nil) throws {
         let began = ProgressLine.now()
         outcomes = try accounts.map { try prepared($0) }
         let targets = outcomes.compactMap(\.target)
@@ -55,10 +65,11 @@ struct ExternalRestore {
         }
         // Nobody's folder is made before it is known that everybody has a place.
         for index in outcomes.indices { try attempt(index) { try $0.provision(index) } }
-        if !onlyProvisioning {
-            for index in outcomes.indices { try attempt(index) { try $0.fill(index) } }
-        }
-        try answer(took: ProgressLine.now() - began)
+        for index in outcomes.indices { try attempt(index) { try $0.fill(index, onlyProvisioning: onlyProvisioning) } }
+        // Last: rights and mount points are about accounts and folders of others, which must all be there.
+        let identities = try identities()
+        for index in outcomes.indices { try attempt(index) { try $0.share(index, identities) } }
+        try answer(took: ProgressLine.now() - began, savedAs: file)
     }
 
     /// One account that cannot be reached does not keep the others from coming.
@@ -79,8 +90,20 @@ struct ExternalRestore {
     private func prepared(_ account: Account) throws -> Outcome {
         let own = try ours.accounts().first { !$0.isDeleted && $0.state.address == account.state.address }
         var outcome = Outcome(foreign: account, own: own)
+        let saved = allowed?[account.number]
         if let own {
             outcome.target = try Location(of: own)
+            if let saved, saved.request.target != outcome.target {
+                throw Failure(
+                    .refused,
+                    "\(account.state.address) lives elsewhere than when the plan was made: \(own.state.sources)",
+                    hint: "Plan again")
+            }
+            return outcome
+        }
+        if let saved {
+            outcome.isNew = true
+            outcome.target = saved.request.target
             return outcome
         }
         guard !skipsProvisioning else {
@@ -94,7 +117,7 @@ struct ExternalRestore {
         }
         outcome.isNew = true
         let address = try AccountAddCommand.address(account.state.address)
-        if ServerOptions.isServer(to) {
+        if let server, ServerOptions.isServer(to) {
             outcome.target = .server(try server.location(to, address))
             return outcome
         }
@@ -121,7 +144,8 @@ struct ExternalRestore {
         guard let target = outcomes[index].target else { return }
         var request = request(outcomes[index], target)
         request.only = .folders
-        let plan = try RestorePlanner.plan(foreign, request, known: [:])
+        request.rights = .left
+        let plan = narrowed(try RestorePlanner.plan(foreign, request, known: [:]))
         outcomes[index].warnings = plan.warnings
         outcomes[index].foldersCreated = plan.newFolders
         outcomes[index].unrestored += plan.unrestored
@@ -140,10 +164,18 @@ struct ExternalRestore {
         if plan.newFolders > 0 || plan.subscriptions != nil { _ = try carryOut(plan, index) }
     }
 
+    /// What of a plan may be done; what is left out is said once, by ``fill(_:onlyProvisioning:)``.
+    private func narrowed(_ plan: RestorePlan) -> RestorePlan {
+        guard let allowed else { return plan }
+        guard let saved = allowed[plan.request.account.number] else { return RestorePlan(nothing: plan.request) }
+        return saved.narrowed(plan)
+    }
+
     /// The messages.
-    private mutating func fill(_ index: Int) throws {
-        guard let target = outcomes[index].target else { return }
+    private mutating func fill(_ index: Int, onlyProvisioning: Bool) throws {
+        guard let target = outcomes[index].target, !onlyProvisioning || save != nil else { return }
         var request = request(outcomes[index], target)
+        if onlyProvisioning { request.only = .folders }
         var names: [ItemID: [[[UInt8]]]] = [:]
         if let own = outcomes[index].own {
             let map = try ForeignMap(
@@ -152,9 +184,15 @@ struct ExternalRestore {
             request.restoredBefore = map.items
             names = map.names
         }
-        let plan = try RestorePlanner.plan(foreign, request, known: names)
+        request.rights = .left
+        let plan = narrowed(try RestorePlanner.plan(foreign, request, known: names))
         outcomes[index].warnings = plan.warnings
         guard !isOnlyPlanned else {
+            if let save {
+                let shares = try sharesPlan(index, try identities())
+                try save(plan.with(shares.attributes, of: shares.folders))
+            }
+            guard !onlyProvisioning else { return }
             outcomes[index].restored = plan.count(.deliver)
             outcomes[index].skipped = plan.skipped
             outcomes[index].bytes = plan.bytes
@@ -169,6 +207,50 @@ struct ExternalRestore {
         outcomes[index].bytes = done.bytes
         outcomes[index].unrestored = done.unrestored
         outcomes[index].losses = done.losses
+    }
+
+    /// Who is who: all that has come out of the other vault, before or now.
+    private func identities() throws -> IdentityMap {
+        var pairs = try IdentityMap.pairs(ours, of: foreign).map { foreign, own in
+            (foreign: foreign, own: own.map { (address: $0.state.address, target: $0.state.sources.first ?? "") })
+        }
+        for outcome in outcomes {
+            guard let target = outcome.target,
+                let place = pairs.firstIndex(where: { $0.foreign.number == outcome.foreign.number })
+            else { continue }
+            pairs[place].own = (outcome.foreign.state.address, target.description)
+        }
+        return IdentityMap(pairs)
+    }
+
+    /// Rights of others, and mount points, that are still to be given.
+    private func sharesPlan(_ index: Int, _ identities: IdentityMap) throws -> RestorePlan {
+        guard let target = outcomes[index].target else { preconditionFailure("nobody's mailbox has no shares") }
+        var request = request(outcomes[index], target)
+        request.only = .folders
+        request.rights = .remapped(identities)
+        var plan = try RestorePlanner.plan(foreign, request, known: [:])
+        if let own = outcomes[index].own {
+            // What was given once and taken away here stays away.
+            let map = try ForeignMap(
+                ours, of: foreign.id, account: outcomes[index].foreign.state.id, into: own.number,
+                target: target.description)
+            let folders = plan.folders
+            plan.attributes.removeAll { map.attributes.contains([folders[$0.folder].name, $0.name]) }
+        }
+        return narrowed(plan)
+    }
+
+    private mutating func share(_ index: Int, _ identities: IdentityMap) throws {
+        guard outcomes[index].target != nil else { return }
+        let plan = try sharesPlan(index, identities)
+        outcomes[index].rights = plan.attributes.count
+        outcomes[index].unrestored += plan.unrestored
+        outcomes[index].warnings += plan.warnings.filter { !outcomes[index].warnings.contains($0) }
+        guard !isOnlyPlanned, !plan.attributes.isEmpty || plan.subscriptions != nil else { return }
+        let done = try carryOut(plan, index)
+        outcomes[index].unrestored += done.unrestored.filter { !outcomes[index].unrestored.contains($0) }
+        outcomes[index].losses += done.losses
     }
 
     private func carryOut(_ plan: RestorePlan, _ index: Int) throws -> RestoreReport {
@@ -193,23 +275,23 @@ struct ExternalRestore {
 
     // MARK: Saying
 
-    private func answer(took: Int64) throws {
+    private func answer(took: Int64, savedAs file: String?) throws {
         let lost = outcomes.flatMap(\.unrestored)
-        if context.isJSON { try answerJSON(took) } else { try answerText(took) }
+        if context.isJSON { try answerJSON(took, file) } else { try answerText(took, file) }
         if !lost.isEmpty { throw ExitStatus(.partial) }
     }
 
-    private func answerText(_ took: Int64) throws {
+    private func answerText(_ took: Int64, _ file: String?) throws {
         var table = TextTable([
             .init("ACCOUNT", maxColumns: 40), .init("TARGET", maxColumns: 60),
             .init(isOnlyPlanned ? "TO RESTORE" : "RESTORED", .right), .init("SKIPPED", .right),
-            .init("UNRESTORED", .right), .init("SIZE", .right), .init("OPERATION"),
+            .init("RIGHTS", .right), .init("UNRESTORED", .right), .init("SIZE", .right), .init("OPERATION"),
         ])
         for outcome in outcomes {
             table.addRow([
                 outcome.foreign.state.address + (outcome.isNew ? " (new)" : ""),
                 outcome.target.map { "\($0)" } ?? "", Quantity.count(outcome.restored), Quantity.count(outcome.skipped),
-                Quantity.count(outcome.unrestored.count), Quantity.bytes(outcome.bytes),
+                Quantity.count(outcome.rights), Quantity.count(outcome.unrestored.count), Quantity.bytes(outcome.bytes),
                 outcome.operation.map { String($0.description.prefix(8)) } ?? "",
             ])
         }
@@ -226,10 +308,14 @@ struct ExternalRestore {
             }
             for loss in outcome.losses { try context.output.line("  \(address): not kept: \(TerminalText.safe(loss))") }
         }
-        if isOnlyPlanned { try context.output.line("Nothing was written. Run it without --dry-run to do it.") }
+        if let file {
+            try context.output.line("Saved. Do it with: yestermail restore --plan \(TerminalText.safe(file))")
+        } else if isOnlyPlanned {
+            try context.output.line("Nothing was written. Run it without --dry-run to do it.")
+        }
     }
 
-    private func answerJSON(_ took: Int64) throws {
+    private func answerJSON(_ took: Int64, _ file: String?) throws {
         try context.output.json { json in
             json.beginObject()
             json.key("dry_run")
@@ -274,6 +360,7 @@ struct ExternalRestore {
                 for (name, count) in [
                     ("restored", outcome.restored), ("merged", outcome.merged), ("skipped", outcome.skipped),
                     ("unrestored", outcome.unrestored.count), ("folders_created", outcome.foldersCreated),
+                    ("rights", outcome.rights),
                 ] {
                     json.key(text: name)
                     json.value(count)
@@ -283,6 +370,8 @@ struct ExternalRestore {
                 json.endObject()
             }
             json.endArray()
+            json.key("saved_as")
+            if let file { json.value(file) } else { json.null() }
             json.endObject()
         }
     }

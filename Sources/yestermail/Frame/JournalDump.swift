@@ -1,5 +1,6 @@
 internal import Events
 internal import Journal
+internal import Vault
 
 /// Writes journal records as JSON Lines, with what only earlier records tell: the addresses of accounts and the paths of
 /// folders, as they were.
@@ -7,14 +8,20 @@ struct JournalDump {
     private var paths: [UInt64: [UInt8]] = [:]
     /// The JSON of `account` and `account_id`, by number.
     private var names: [UInt32: (address: [UInt8], id: [UInt8])] = [:]
+    private let purges: Purges
     private var json = JSONWriter(capacity: JournalDump.flushBytes + (1 << 16))
     private static let flushBytes = 1 << 18
+
+    /// `purges`: what purges have taken; it is named in its place, and not written where the journal still has it.
+    init(_ purges: Purges) { self.purges = purges }
 
     /// Takes notice of the names in a record that is not written.
     mutating func learn(_ record: RecordView) throws {
         var changes = try ChangeReader(record.body)
         while try changes.next() {
-            guard changes.item.kind == .folder || changes.item.kind == .account else { continue }
+            guard changes.item.kind == .folder || changes.item.kind == .account,
+                !purges.items.contains(record.account, changes.item, at: record.id)
+            else { continue }
             learn(changes.item, try ItemState(changes.item.kind, decoding: changes.state), record.account)
         }
     }
@@ -89,8 +96,11 @@ struct JournalDump {
         json.key("changes")
         json.beginArray()
         var changes = try ChangeReader(record.body)
-        let note = try changes.note()
+        var note = try changes.note()
+        let isTouched = purges.touches(record.account)
+        if isTouched, purges.items.containsAll(record.account, at: record.id) { note = nil }
         while try changes.next() {
+            if isTouched, purges.items.contains(record.account, changes.item, at: record.id) { continue }
             let state = try ItemState(changes.item.kind, decoding: changes.state)
             learn(changes.item, state, record.account)
             json.beginChange(changes.item, changes.kinds)
@@ -109,5 +119,8 @@ struct JournalDump {
             json.key("event")
             json.note(note)
         }
+        guard isTouched else { return }
+        let purged = purges.transaction(record.id, record.account)
+        if !purged.marks.isEmpty { json.purged(purged.marks, all: purged.isAll) }
     }
 }

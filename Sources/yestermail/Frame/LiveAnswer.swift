@@ -67,7 +67,7 @@ struct LiveAnswer {
     private func place(_ difference: LiveComparison.Difference) throws -> String {
         var before: [UInt8]?
         if let item = difference.item {
-            let state = try view.state(item).state
+            let state = try view.state(item, context).state
             before = state.folder?.joinedPath ?? state.message.flatMap { view.path($0.folder) }
         }
         let now: [UInt8]? =
@@ -132,7 +132,7 @@ struct LiveAnswer {
         json.changeKinds(difference.kinds)
         json.key("before")
         if let item = difference.item {
-            json.appendJSON(try view.json(item, try view.state(item).transaction))
+            json.appendJSON(try view.json(item, try view.state(item, context).transaction))
         } else {
             json.null()
         }

@@ -12,8 +12,12 @@ struct LogFilter {
     var kind: ItemKind?
     var change: LogShowCommand.ChangeSort?
 
-    /// The transaction with the changes that are shown; nil when there is nothing of it to show.
-    func apply(_ transaction: Transaction) -> Transaction? {
+    /// Nothing is asked for that a transaction which was purged would have to be known for.
+    var isWide: Bool { items == nil && kind == nil && change == nil }
+
+    /// The transaction with the changes that are shown; nil when there is nothing of it to show. `isPurged`: something of it is gone,
+    /// which is shown too.
+    func apply(_ transaction: Transaction, isPurged: Bool = false) -> Transaction? {
         if let account, transaction.entry.account != account { return nil }
         let isNarrow = items != nil || kind != nil
         let changes = transaction.entry.changes.filter { change in
@@ -21,7 +25,7 @@ struct LogFilter {
                 && (self.change.map { !$0.kinds.isDisjoint(with: change.kinds) } ?? true)
         }
         let showsNote = transaction.entry.note != nil && !isNarrow && (change?.notes ?? true)
-        guard showsNote || !changes.isEmpty else { return nil }
+        guard showsNote || !changes.isEmpty || isPurged && isWide else { return nil }
         var entry = transaction.entry
         entry.changes = changes
         if !showsNote { entry.note = nil }
@@ -38,9 +42,13 @@ final class LogPrinter {
     private let filter: LogFilter
     private var names: [AccountNumber: Account] = [:]
     private(set) var printed = 0
+    /// Transactions of which something is gone and that were not shown, because it cannot be known whether they were asked for.
+    private(set) var passedOver = 0
+    private var purges = Purges()
 
-    init(_ context: CommandContext, _ vault: OpenVault, _ projections: OpenProjections, _ filter: LogFilter) {
+    init(_ context: CommandContext, _ vault: OpenVault, _ projections: OpenProjections, _ filter: LogFilter) throws {
         (self.context, self.vault, self.projections, self.filter) = (context, vault, projections, filter)
+        purges = try vault.purges(of: filter.account)
     }
 
     /// Changes of one transaction that are told one by one; of more there is a summary, unless `--verbose`.
@@ -51,8 +59,12 @@ final class LogPrinter {
         if let account = filter.account, let items = filter.items {
             var ids: Set<TransactionID> = []
             for item in items { ids.formUnion(try projections.states(account, item).map(\.transaction)) }
+            let gone = items.flatMap { lost(of: $0, account) }.filter { $0.place >= first && $0.place <= last }
+            ids.formUnion(gone.map(\.place))
             for id in ids.filter({ $0 >= first && $0 <= last }).sorted(by: >) {
-                guard printed < limit, let transaction = try vault.journal.transaction(id) else { continue }
+                guard printed < limit else { return }
+                for lost in gone where lost.place == id { try print(lost) }
+                guard let transaction = try vault.journal.transaction(id) else { continue }
                 try print(transaction)
             }
             return
@@ -72,7 +84,7 @@ final class LogPrinter {
         var found: [Transaction] = []
         try vault.journal.scan(from: TransactionID(rawValue: begin), through: TransactionID(rawValue: end)) { record in
             if let account = filter.account, record.account != account { return true }
-            found.append(try record.transaction())
+            found.append(purges.items.rest(of: try record.transaction()))
             return true
         }
         return found
@@ -115,9 +127,13 @@ final class LogPrinter {
     }
 
     private func print(_ whole: Transaction) throws {
-        guard let transaction = filter.apply(whole) else { return }
+        let purged = purges.transaction(whole.id, whole.entry.account)
+        guard let transaction = filter.apply(whole, isPurged: !purged.marks.isEmpty) else {
+            if !purged.marks.isEmpty { passedOver += 1 }
+            return
+        }
         printed += 1
-        if context.isJSON { return try json(transaction, whole) }
+        if context.isJSON { return try json(transaction, whole, purged) }
         let account = try name(transaction.entry.account)
         let wording = ChangeWording(vault, projections, transaction.entry.account)
         let prefix = "\(transaction.id)  \(context.text(transaction.time))  "
@@ -126,6 +142,11 @@ final class LogPrinter {
         let origin = "\(transaction.entry.origin.name)  "
         if let note = transaction.entry.note {
             try context.output.line(prefix + owner + origin + context.style.faint(NoteWording.text(note, context)))
+        }
+        for mark in purged.marks where filter.isWide {
+            try context.output.line(
+                prefix + owner + origin
+                    + context.style.faint((purged.isAll ? "all of it " : "a part of it ") + context.wording(of: mark)))
         }
         let changes = transaction.entry.changes
         guard changes.count <= LogPrinter.toldChanges || context.options.verbose else {
@@ -145,6 +166,53 @@ final class LogPrinter {
             let head =
                 index == 0 ? prefix : String(repeating: " ", count: TerminalText.columns(prefix))
             try context.output.line(head + owner + origin + change.item.description + "  " + what)
+        }
+    }
+
+    /// What is said of an item, or of states of it, that are gone.
+    private enum Lost {
+        case item(PurgedItem)
+        case states(ThinnedStates, of: ItemID)
+
+        /// Where it is told.
+        var place: TransactionID {
+            switch self {
+            case .item(let purged): purged.mark.transaction
+            case .states(let thinned, _): thinned.range.upperBound
+            }
+        }
+    }
+
+    private func lost(of item: ItemID, _ account: AccountNumber) -> [Lost] {
+        if let purged = purges.item(item, account) { return [.item(purged)] }
+        return purges.thinned(item, account).map { .states($0, of: item) }
+    }
+
+    private func print(_ lost: Lost) throws {
+        printed += 1
+        if context.isJSON {
+            return try context.output.json { json in
+                switch lost {
+                case .item(let purged): json.purged(purged)
+                case .states(let thinned, let item):
+                    json.beginObject()
+                    json.key("item")
+                    json.value(item)
+                    json.key("type")
+                    json.value(item.kind.name)
+                    json.key("thinned")
+                    json.thinned(thinned)
+                    json.endObject()
+                }
+            }
+        }
+        switch lost {
+        case .item(let purged):
+            try context.output.line(
+                "\(lost.place)  \(context.text(purged.mark.time))  \(purged.item)  "
+                    + context.style.faint(try context.wording(of: purged, vault)))
+        case .states(let thinned, let item):
+            try context.output.line("\(lost.place)  \(item)  " + context.style.faint(context.wording(gone: thinned)))
         }
     }
 
@@ -169,7 +237,9 @@ final class LogPrinter {
         return names[number]
     }
 
-    private func json(_ transaction: Transaction, _ whole: Transaction) throws {
+    private func json(
+        _ transaction: Transaction, _ whole: Transaction, _ purged: (marks: [PurgeMark], isAll: Bool)
+    ) throws {
         let account = try name(transaction.entry.account)
         let leaf = try vault.journal.withRecord(transaction.id) { $0.leafHash }
         try context.output.json { json in
@@ -190,6 +260,7 @@ final class LogPrinter {
                 json.key("event")
                 json.note(note)
             }
+            if !purged.marks.isEmpty { json.purged(purged.marks, all: purged.isAll) }
             json.key("leaf_hash")
             if let leaf { json.value(leaf, prefix: "") } else { json.null() }
             json.endObject()

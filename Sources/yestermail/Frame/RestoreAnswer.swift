@@ -14,7 +14,7 @@ struct RestoreAnswer {
         if context.isJSON { return try planJSON(plan, savedAs: file) }
         let output = context.output
         try output.line(
-            "Plan: as of \(context.text(point.time)) (\(point.transaction)), to \(TerminalText.safe("\(plan.request.target)"))"
+            "Plan: \(wording(of: plan.request.selection)), to \(TerminalText.safe("\(plan.request.target)"))"
         )
         var table = TextTable([.init("", .left), .init("", .right), .init("", .left)])
         func row(_ what: String, _ count: Int, _ more: String = "") {
@@ -29,7 +29,8 @@ struct RestoreAnswer {
         let leaving = plan.steps.filter { $0.action == .removeFolder }.map { plan.folders[$0.folder] }
         row("remove folders", leaving.count, names(leaving))
         row("subscribe", plan.subscriptions?.count ?? 0)
-        row("rights and annotations", plan.attributes)
+        row("give rights, annotations", plan.attributes.count { $0.value != nil })
+        row("take rights away", plan.attributes.count { $0.value == nil })
         row("already there", plan.skipped)
         row("cannot be restored", plan.unrestored.count)
         for line in table.lines() where !line.allSatisfy({ $0 == " " }) { try output.line("  " + line) }
@@ -39,13 +40,28 @@ struct RestoreAnswer {
             )
         }
         try details(plan.conflicts, plan.unrestored)
-        let nothing = plan.steps.isEmpty && plan.newFolders == 0 && plan.subscriptions == nil && plan.attributes == 0
+        let nothing = plan.isEmpty
         if let file {
             try output.line("Saved. Do it with: yestermail restore --plan \(TerminalText.safe(file))")
         } else {
             try output.line(nothing ? "Nothing to do." : "Nothing was written. Run it without --dry-run to do it.")
         }
         if !plan.unrestored.isEmpty { throw ExitStatus(.partial) }
+    }
+
+    /// What is brought back, as of when.
+    private func wording(of selection: RestoreRequest.Selection) -> String {
+        let asOf = "as of \(context.text(point.time)) (\(point.transaction))"
+        switch selection {
+        case .account(nil), .items: return asOf
+        case .account(let since?):
+            let all = since == .beginning ? "" : " since \(since)"
+            return "\(asOf), with what was deleted\(all)"
+        case .deleted(let range, _):
+            return "what was deleted from \(range.lowerBound) to \(range.upperBound), as it was before"
+        case .changes(let range, _):
+            return "what happened from \(range.lowerBound) to \(range.upperBound), taken back"
+        }
     }
 
     private func verb(_ action: RestoreStep.Action) -> String {
@@ -89,7 +105,7 @@ struct RestoreAnswer {
                 ("folders_created", plan.newFolders), ("deliver", plan.count(.deliver)),
                 ("flags", plan.count(.setFlags)),
                 ("remove", plan.count(.remove)), ("folders_removed", plan.count(.removeFolder)),
-                ("skipped", plan.skipped),
+                ("attributes", plan.attributes.count), ("skipped", plan.skipped),
             ] {
                 json.key(text: name)
                 json.value(count)
@@ -127,6 +143,8 @@ struct RestoreAnswer {
                 json.value(report.foldersCreated)
                 json.key("folders_removed")
                 json.value(report.foldersRemoved)
+                json.key("attributes")
+                json.value(report.attributes)
                 json.key("bytes")
                 json.value(report.bytes)
                 json.key("seconds")
@@ -147,6 +165,7 @@ struct RestoreAnswer {
                 "\(Quantity.count(report.skipped)) skipped", "\(Quantity.count(report.unrestored.count)) unrestored",
             ]
             if report.removed > 0 { parts.append("\(Quantity.count(report.removed)) removed") }
+            if report.attributes > 0 { parts.append("\(Quantity.count(report.attributes, "right")) given") }
             if report.foldersRemoved > 0 { parts.append("\(Quantity.count(report.foldersRemoved, "folder")) removed") }
             try output.line(
                 "\(parts.joined(separator: ", ")) (\(Quantity.bytes(report.bytes)), \(Quantity.duration(microseconds: done.took)))"

@@ -1,6 +1,7 @@
 internal import Connectors
 internal import Events
 internal import Journal
+internal import Projections
 internal import Restore
 internal import Vault
 
@@ -100,22 +101,53 @@ struct Restoring {
         try run(try RestorePlanner.plan(vault, request), point, kind: kind, before: before)
     }
 
+    /// What the plan cannot have any more, or not as it was then.
+    private func purged(_ plan: RestorePlan) throws -> [String] {
+        let purges = try vault.purges(of: account.number)
+        guard purges.touches(account.number) else { return [] }
+        let (number, point) = (account.number, plan.request.point)
+        var missing: [PurgedShare] = []
+        var asks: (ItemID) -> Bool = { _ in true }
+        switch plan.request.selection {
+        case .account(let deletedSince):
+            missing = purges.missing(number, asOf: point)
+            if deletedSince != nil { missing += purges.missing(number, asOf: point, deleted: true) }
+        case .items(let items): asks = { items.contains($0) }
+        // Taking something back, or bringing back what was deleted, is about what is in the journal now.
+        case .deleted: missing = purges.missing(number, asOf: point, deleted: true)
+        case .changes: return []
+        }
+        let projections = try vault.projections()
+        let thinned = try purges.thinned(number, asOf: point) { item in
+            guard asks(item), let found = try projections.pointer(number, item, asOf: point), !found.isDeleted else {
+                return nil
+            }
+            return found.transaction
+        }
+        return missing.map { context.wording(of: $0) } + thinned.map { context.wording(thinned: $0) }
+    }
+
     /// Shows, saves or carries out a plan. `before`: what must be done just before anything is written.
     func run(
-        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, origin: [Note.Field] = [],
+        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, newAddress: String? = nil,
+        ledger: RestoreLedger = .own,
+        origin: [Note.Field] = [],
         before: (RestorePlan) throws -> Void = { _ in }, after: (RestoreReport) throws -> Void = { _ in }
     ) throws {
-        for warning in plan.warnings { context.remark("warning: \(warning)") }
         var plan = plan
+        plan.warnings += try purged(plan)
+        for warning in plan.warnings { context.remark("warning: \(warning)") }
         // Said already when the time was read; here for the report and for the journal.
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
-            try FileArgument(file).write { try SavedPlan.encode(plan, kind: kind, in: vault, $0) }
+            try FileArgument(file).write {
+                try SavedPlan.encode(plan, kind: kind, in: vault, newAddress: newAddress, $0)
+            }
         }
         if way.isOnlyPlanned { return try answer.plan(plan, savedAs: way.savePlan) }
         try before(plan)
-        let done = try Restoring.execute(context, plan, from: vault, kind: kind, origin: origin)
+        let done = try Restoring.execute(context, plan, from: vault, kind: kind, ledger: ledger, origin: origin)
         try after(done.report)
         try answer.report(plan, done)
     }

@@ -30,7 +30,7 @@ struct CatCommand: Verb {
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
         let view = try AccountView(vault, projections, account, try context.point(at, landmarks, vault))
         let items = try view.items(item)
-        let states = try items.map { try view.state($0) }
+        let states = try items.map { try view.state($0, context) }
         guard Set(states.map(\.state.message?.digest)).count == 1, let recorded = states.first else {
             throw Failure(
                 .ambiguous, "\(Quantity.count(items.count, "message")) with different bytes carry \(item)",
@@ -43,6 +43,7 @@ struct CatCommand: Verb {
                     "Its bytes are kept: yestermail cat \(account.state.address) \(recorded.item) --at before:\(recorded.item)"
             )
         }
+        if let thinned = try view.thinned(recorded) { context.remark(thinned) }
         switch recorded.state.content {
         case .message(let message):
             switch message.content {

@@ -65,11 +65,21 @@ struct DiffCommand: Verb {
         guard first.transaction <= last.transaction else {
             throw Failure(.usage, "--from is later than --to", hint: "Give the earlier time as --from")
         }
-        let comparison = try AccountComparison(vault, account.number, first.transaction, last.transaction)
+        let purges = try vault.purges(of: account.number)
+        let comparison = try AccountComparison(
+            vault, account.number, first.transaction, last.transaction, without: purges.items)
         let before = try AccountView(vault, projections, account, first)
         let after = try AccountView(vault, projections, account, last)
+        // What was there at either end and was purged since is no difference any more that could be told.
+        var missing: [PurgedShare] = []
+        for point in [first, last] {
+            for share in purges.missing(account.number, asOf: point.transaction) where !missing.contains(share) {
+                missing.append(share)
+            }
+        }
+        if !context.isJSON { context.remark(missing) }
         if context.isJSON {
-            try json(comparison, before, after, context)
+            try json(comparison, before, after, missing, context)
         } else {
             try print(comparison, before, after, context)
         }
@@ -107,13 +117,15 @@ struct DiffCommand: Verb {
     }
 
     private func json(
-        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ context: CommandContext
+        _ comparison: AccountComparison, _ before: AccountView, _ after: AccountView, _ missing: [PurgedShare],
+        _ context: CommandContext
     ) throws {
         try context.output.json { json in
             json.beginObject()
             json.accountNames(after.account)
             json.resolved(before.point, key: "from")
             json.resolved(after.point, key: "to")
+            json.purged(missing)
             json.key("summary")
             json.beginObject()
             for kind in ItemKind.allCases {

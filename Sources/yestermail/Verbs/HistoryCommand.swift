@@ -11,7 +11,8 @@ struct HistoryCommand: Verb {
         commandName: "history", abstract: "The item's JSON history: every state it ever had.",
         discussion: """
             An array of all its states, oldest first, the same with and without --json. Of a <message-id> that several \
-            items carry: one array a line. The same to read for a person: yestermail log ACCOUNT ITEM
+            items carry: one array a line. A state behind which others were thinned out says so (thinned), an item that was \
+            purged says when and why (purged). The same to read for a person: yestermail log ACCOUNT ITEM
 
             Examples:
               yestermail history anna m1042
@@ -32,14 +33,49 @@ struct HistoryCommand: Verb {
             vault, projections, account,
             ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true))
         for item in try view.items(item) {
+            if let purged = try view.purged(item) {
+                try context.output.json { json in
+                    json.beginArray()
+                    json.purged(purged)
+                    json.endArray()
+                }
+                continue
+            }
             guard try !projections.states(account.number, item).isEmpty else {
                 throw Failure(
                     .notFound, "there is no item \(item) in \(account.state.address)",
                     hint: "Ids are printed by ls, find and log")
             }
-            try context.output.write(try projections.history(account.number, item))
+            let thinned = try view.purges().thinned(item, account.number)
+            let history =
+                thinned.isEmpty
+                ? try projections.history(account.number, item) : try self.history(item, thinned, view)
+            try context.output.write(history)
             try context.output.write([10])
         }
+    }
+
+    /// The states, each with those behind it that were thinned out.
+    private func history(_ item: ItemID, _ thinned: [ThinnedStates], _ view: AccountView) throws -> [UInt8] {
+        let states = try view.projections.states(view.account.number, item).map(\.transaction)
+        var json = JSONWriter()
+        json.beginArray()
+        for (index, id) in states.enumerated() {
+            var object = try view.json(item, id)
+            let next = index + 1 < states.count ? states[index + 1] : TransactionID(rawValue: .max)
+            let gone = thinned.filter { id < $0.range.lowerBound && $0.range.lowerBound < next }
+            if !gone.isEmpty {
+                var more = JSONWriter(capacity: 256)
+                more.beginArray()
+                for states in gone { more.thinned(states) }
+                more.endArray()
+                object.removeLast()
+                object += Array(",\"thinned\":".utf8) + more.bytes + Array("}".utf8)
+            }
+            json.appendJSON(object)
+        }
+        json.endArray()
+        return json.bytes
     }
 }
 

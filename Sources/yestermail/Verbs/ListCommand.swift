@@ -39,6 +39,8 @@ struct ListCommand: Verb {
                 let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: nil)
                 let point = try context.point(at, landmarks, vault, echo: .lines)
                 let accounts = try DirectoryAt(vault.journal, point.transaction).accounts
+                context.remark(
+                    try vault.purges(of: .directory).missing(.directory, asOf: point.transaction, deleted: deleted))
                 return try AccountListing(context: context, projections: nil)
                     .print(accounts.filter { $0.isDeleted == deleted })
             }
@@ -50,12 +52,20 @@ struct ListCommand: Verb {
         let landmarks = ProjectedLandmarks(vault: vault, projections: projections, account: account)
         let view = try AccountView(
             vault, projections, account, try context.point(at, landmarks, vault, echo: .lines))
+        let purges = try view.purges()
+        context.remark(purges.missing(account.number, asOf: view.point.transaction, deleted: deleted))
         if name.folder == nil, !deleted, kind == nil || kind?.value == .folder { return try folders(view, context) }
         let folder = try name.folder.map { try number(ofFolder: $0, view) }
         let pointers = try view.pointers { pointer in
             guard pointer.pointer.isDeleted == deleted else { return false }
             guard let kind else { return true }
             return pointer.item.kind == kind.value
+        }
+        if at != nil {
+            let kept = Dictionary(
+                pointers.map { ($0.item, $0.pointer.transaction) }, uniquingKeysWith: { first, _ in first })
+            context.remark(
+                thinned: purges.thinned(account.number, asOf: view.point.transaction) { kept[$0] })
         }
         try items(pointers, in: folder, view, context)
     }

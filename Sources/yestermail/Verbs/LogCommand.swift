@@ -58,15 +58,22 @@ struct LogShowCommand: Verb {
             let point = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
             let view = try AccountView(vault, projections, account, point)
             let found = try view.items(item)
-            for item in found { _ = try view.state(item) }
+            for item in found where try view.purged(item) == nil { _ = try view.state(item, context) }
             items = Set(found)
         }
         let filter = LogFilter(account: account?.number, items: items, kind: kind?.value, change: change)
-        let printer = LogPrinter(context, vault, projections, filter)
+        let printer = try LogPrinter(context, vault, projections, filter)
         if follow { try printer.follow(range.first, last: min(limit ?? 10, 1_000_000), from: from != nil) }
         guard range.first <= range.last else { return }
         try printer.newestFirst(range.first, range.last, limit: limit ?? .max)
         if printer.printed == 0, !context.isJSON { context.remark("Nothing.") }
+        if items == nil, printer.passedOver > 0 {
+            context.remark(
+                context.isJSON
+                    ? "{\"purged_transactions\":\(printer.passedOver)}"
+                    : "\(Quantity.count(printer.passedOver, "transaction")) of which something was purged may have had more of that: see them with yestermail log, without --kind and --change"
+            )
+        }
     }
 
     /// What `--change` names.

@@ -37,7 +37,7 @@ struct LogDumpCommand: Verb {
             journal: journal, account: only?.number ?? .directory, created: created)
         let range = try context.range(from: from, to: to, landmarks, vault)
         guard range.first <= range.last else { return }
-        var dump = JournalDump()
+        var dump = JournalDump(try Purges(journal))
         if range.first > TransactionID(rawValue: 1) {
             try journal.scan(from: TransactionID(rawValue: 1), through: range.first.previous) { record in
                 try dump.learn(record)

@@ -66,12 +66,25 @@ struct OperationShowCommand: Verb {
             try output.line(
                 "source     vault \(TerminalText.safe(source.vault)), account \(TerminalText.safe(source.account))")
         }
+        if let point = found.point {
+            try output.line("as of      \(point)\(found.source == nil ? "" : " of the other vault")")
+        }
+        if let undone = found.undoes { try output.line("undoes     \(undone)") }
         try output.line("began      \(context.text(found.beganTime)) (\(found.began))")
+        if let ended = found.ended, let time = try vault.journal.withRecord(ended, { $0.time }) {
+            try output.line("ended      \(context.text(time)) (\(ended))")
+        }
         try output.line("outcome    \(TerminalText.safe(found.outcomeText))")
-        for field in ["restored", "merged", "skipped", "removed", "unrestored", "bytes"] {
-            if let number = found.outcome?.number(field), number > 0 {
-                try output.line("\(field)  \(Quantity.count(Int(number)))")
-            }
+        for (field, word) in [
+            ("restored", "restored"), ("merged", "merged"), ("skipped", "skipped"), ("removed", "removed"),
+            ("attributes", "rights"), ("unrestored", "unrestored"),
+        ] {
+            // That nothing came is worth saying, that nothing was removed is not.
+            guard let number = found.outcome?.number(field), number > 0 || field == "restored" else { continue }
+            try output.line("\(word)\(String(repeating: " ", count: 11 - word.count))\(Quantity.count(Int(number)))")
+        }
+        if let bytes = found.outcome?.number("bytes"), bytes > 0 {
+            try output.line("size       \(Quantity.bytes(UInt64(bytes)))")
         }
         for warning in details.warnings { try output.line("warning: \(TerminalText.safe(warning))") }
         for lost in details.unrestored {
@@ -109,9 +122,11 @@ extension JSONWriter {
         value(operation.began.rawValue)
         key("ended_txid")
         if let ended = operation.ended { value(ended.rawValue) } else { null() }
+        key("point")
+        if let point = operation.point { value(point.rawValue) } else { null() }
         key("outcome")
         if operation.outcome == nil { null() } else { value(operation.outcomeText) }
-        for name in ["restored", "merged", "skipped", "removed", "unrestored", "bytes"] {
+        for name in ["restored", "merged", "skipped", "removed", "unrestored", "attributes", "bytes"] {
             key(text: name)
             if let number = operation.outcome?.number(name) { value(number) } else { null() }
         }

@@ -118,7 +118,7 @@ struct ProveCommand: Verb {
                     .ambiguous, "\(Quantity.count(items.count, "message")) carry \(TerminalText.safe(item))",
                     hint: "Write one of their ids: \(items.map(\.description).joined(separator: ", "))")
             }
-            return try view.state(items[0]).transaction
+            return try view.state(items[0], context).transaction
         }
         // Backwards from there: the newest is rarely far.
         var id = point.transaction

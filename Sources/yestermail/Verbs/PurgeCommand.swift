@@ -15,7 +15,8 @@ struct PurgeCommand: Verb {
         discussion: """
             Retention counts from the deletion, never from the creation: what is in the mailbox is never purged, however old. \
             An item goes with its whole history. Items of an account that was removed or disabled go with the account. \
-            What a legal hold covers stays. The journal keeps the place and the hash of what was erased, so that it can \
+            What a legal hold covers stays. Old states of what is there are thinned where a rule says so (yestermail help \
+            retention); the newest one never goes. The journal keeps the place and the hash of what was erased, so that it can \
             still be verified.
 
             A purge that was killed is finished by the next one.
@@ -38,6 +39,11 @@ struct PurgeCommand: Verb {
         help: ArgumentHelp("Days that removed accounts are kept, for this run; 0: for ever.", valueName: "days"))
     var accountRetention: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "How histories are thinned, for this run: all:30,daily:90,monthly, or off.", valueName: "rule"))
+    var history: String?
+
     @Option(help: ArgumentHelp("Erase everything of this account now.", valueName: "account")) var erase: String?
 
     @Flag(help: "Do erase.") var yes = false
@@ -54,6 +60,9 @@ struct PurgeCommand: Verb {
             }
             if erase != nil { throw ValidationError("--erase takes everything; retention has no say in it.") }
         }
+        if history != nil, erase != nil {
+            throw ValidationError("--erase takes everything; retention has no say in it.")
+        }
         if emptyQuarantine, erase == nil { throw ValidationError("--empty-quarantine belongs to --erase.") }
     }
 
@@ -67,7 +76,8 @@ struct PurgeCommand: Verb {
     private func request(_ vault: OpenVault, _ context: CommandContext) throws -> PurgeRequest {
         let queries = try HoldQueries(vault, context)
         var request = PurgeRequest(isHeld: { try queries.covers($0, $1, $2) })
-        request.days = RetentionDays(data: retention, account: accountRetention)
+        request.days = RetentionDays(
+            data: retention, account: accountRetention, history: try history.map { try HistoryRule($0) })
         if let erase { request.erasing = try vault.account(erase).number }
         return request
     }
@@ -160,14 +170,20 @@ struct PurgeCommand: Verb {
 
     private func lines(_ plan: PurgePlan, _ verb: String, _ context: CommandContext) throws {
         for part in plan.parts {
-            let what =
+            var what =
                 "\(Quantity.count(part.messages, "message")) and \(Quantity.count(part.folders, "folder"))"
+            if part.states > 0 { what += ", \(Quantity.count(part.states, "old state")) of what is there" }
             try context.output.line(
                 "\(TerminalText.safe(part.account.state.address)): \(part.isWhole ? "all of it" : what) \(verb)")
         }
         for (account, items, holds) in plan.held {
             try context.output.line(
                 "\(TerminalText.safe(account.state.address)): \(Quantity.count(items, "item")) kept by \(holds.joined(separator: ", "))"
+            )
+        }
+        for (account, states, holds) in plan.heldStates {
+            try context.output.line(
+                "\(TerminalText.safe(account.state.address)): \(Quantity.count(states, "old state")) kept by \(holds.joined(separator: ", "))"
             )
         }
         for account in plan.busy {
@@ -217,6 +233,8 @@ struct PurgeCommand: Verb {
             json.value(part.messages)
             json.key("folders")
             json.value(part.folders)
+            json.key("states")
+            json.value(part.states)
             json.endObject()
         }
         json.endArray()
@@ -234,6 +252,8 @@ struct PurgeCommand: Verb {
             json.endObject()
         }
         json.endArray()
+        json.key("held_states")
+        json.value(plan.heldStates.reduce(0) { $0 + $1.states })
         json.key("busy")
         json.beginArray()
         for account in plan.busy { json.value(account.state.address) }

@@ -33,7 +33,7 @@ struct ReplayCommand: Verb {
             journal: journal, account: account.number,
             created: directory.created[account.number] ?? TransactionID(rawValue: 1))
         let point = try context.point(at, landmarks, vault)
-        var fold = AccountFold(account: account.number)
+        var fold = AccountFold(account: account.number, without: try journal.purgedItems())
         try fold.fold(journal, through: point.transaction)
         let live = fold.live()
         let digest = try journal.stateDigest(of: live)

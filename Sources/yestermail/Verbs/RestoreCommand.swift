@@ -43,7 +43,7 @@ struct RestoreOptions: ParsableArguments {
         completion: .file())
     var savePlan: String?
 
-    @Option(help: ArgumentHelp("missing, changed, flags, folders or all.", valueName: "scope"))
+    @Option(help: ArgumentHelp("missing, changed, flags, folders, shares or all.", valueName: "scope"))
     var only = Choice(RestoreRequest.Scope.missing)
 
     @Option(help: ArgumentHelp("Where another message has the name: keep, both or replace.", valueName: "rule"))
@@ -184,6 +184,13 @@ struct RestoreUndeleteCommand: Verb {
             account: doing.account, point: point.transaction,
             selection: .deleted(range.first...range.last, keyword: Array(keyword.utf8)), target: doing.target)
         request.into = into.map(Restoring.path)
-        try doing.run(request, point)
+        let plan = try RestorePlanner.plan(doing.vault, request)
+        guard !plan.steps.isEmpty || plan.skipped > 0 || !plan.unrestored.isEmpty else {
+            throw Failure(
+                .notFound,
+                "nothing that is still gone was deleted from \(doing.account.state.address) between \(range.first) and \(range.last)",
+                hint: "See when something was: yestermail log \(doing.account.state.address)")
+        }
+        try doing.run(plan, point, kind: "restore")
     }
 }

@@ -30,20 +30,10 @@ struct RestoreDeletedAccountCommand: Verb {
     @OptionGroup var options: RestoreOptions
 
     func run(_ context: CommandContext) throws {
-        guard options.savePlan == nil else {
-            throw Failure(.usage, "a plan that makes an account is not saved", hint: "See it with --dry-run")
-        }
-        let vault = try context.vault(options.dryRun ? .reading : .writing)
+        let vault = try context.vault(options.dryRun || options.savePlan != nil ? .reading : .writing)
         _ = try context.projections(vault)
-        let all = try vault.accounts()
-        let removed = try deleted(among: all)
-        let new = try address.map { try AccountAddCommand.address($0) }
-        let wanted = new?.text ?? removed.state.address
-        guard !all.contains(where: { !$0.isDeleted && $0.state.address == wanted }) else {
-            throw Failure(
-                .refused, "there is an account \(wanted) already",
-                hint: "Bring this one back under another address: --as ADDRESS --to TARGET")
-        }
+        let removed = try deleted(among: try vault.accounts())
+        let revival = try Revival(removed, as: address, in: vault)
         let doing = try Restoring(context, vault, removed, .init(options))
         let ended = try vault.projections().states(.directory, ItemID(.account, removed.number.rawValue))
             .last { $0.isDeleted }?.transaction
@@ -51,28 +41,12 @@ struct RestoreDeletedAccountCommand: Verb {
         var request = RestoreRequest(
             account: removed, point: point.transaction, selection: .account(deletedSince: nil), target: doing.target)
         try doing.apply(options, to: &request)
-        try doing.run(try RestorePlanner.plan(vault, request), point, kind: "deleted-account") { _ in
+        try doing.run(
+            try RestorePlanner.plan(vault, request), point, kind: Revival.kind, newAddress: revival.newAddress
+        ) { _ in
         } after: { _ in
-            let target = doing.target.description
-            var generator = SystemRandomNumberGenerator()
-            if let new {
-                _ = try vault.addAccount(new.text, sources: [target], using: &generator)
-            } else {
-                try revive(removed, at: target, in: vault)
-            }
-            context.remark("\(wanted) is an account again, and lives in \(target)")
+            try revival.finish(at: doing.target, context)
         }
-    }
-
-    private func revive(_ removed: Account, at target: String, in vault: OpenVault) throws {
-        guard let lock = try vault.captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
-        defer { withExtendedLifetime(lock) {} }
-        var account = removed
-        account.isDeleted = false
-        if !account.state.sources.contains(target) { account.state.sources = [target] }
-        try vault.record(account, account.state == removed.state ? .returned : [.returned, .metadata])
     }
 
     /// The removed account that is meant: of several of one address, only an id says which.

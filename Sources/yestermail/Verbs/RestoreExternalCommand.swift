@@ -1,11 +1,9 @@
 internal import ArgumentParser
 internal import Connectors
 internal import Events
-internal import Files
 internal import Journal
 internal import Presentation
 internal import Restore
-internal import SystemPackage
 internal import Vault
 
 struct RestoreExternalCommand: Verb {
@@ -43,12 +41,18 @@ struct RestoreExternalCommand: Verb {
     @Flag(help: "Make no accounts: those that are not here are named and left out.") var skipProvisioning = false
     @Flag(help: "Also accounts that have been removed there.") var withDeleted = false
     @Flag(help: "Print the plan; write nothing.") var dryRun = false
+    @Option(
+        help: ArgumentHelp(
+            "Put the plan into this file and do nothing else; run it with restore --plan.", valueName: "file"),
+        completion: .file())
+    var savePlan: String?
     @OptionGroup(title: "Of a mail server") var server: ServerOptions
 
     func run(_ context: CommandContext) throws {
-        let ours = try context.vault(dryRun ? .reading : .writing)
+        let isOnlyPlanned = dryRun || savePlan != nil
+        let ours = try context.vault(isOnlyPlanned ? .reading : .writing)
         _ = try context.projections(ours)
-        let foreign = try open(beside: ours)
+        let foreign = try ForeignVault.open(source, beside: ours)
         _ = try context.projections(foreign)
         let head = try foreign.journal.head()
         var point = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
@@ -57,37 +61,25 @@ struct RestoreExternalCommand: Verb {
             point = try context.point(at, landmarks, foreign)
         }
         let wanted = try selected(among: try foreign.accounts())
-        var restore = ExternalRestore(
-            context: context, ours: ours, foreign: foreign, point: point, to: to, server: server,
-            skipsProvisioning: skipProvisioning, isOnlyPlanned: dryRun)
-        try restore.run(wanted, onlyProvisioning: provisioningOnly)
-    }
-
-    /// The other vault, opened so that nothing of it is written; what must be written stands in ours, under `state/`.
-    private func open(beside ours: OpenVault) throws -> OpenVault {
-        let path = FilePath(VaultPlace.absolute(source))
-        guard Directory.exists(path.appending("FORMAT")) else {
-            throw Failure(
-                .noVault, "there is no vault in \(TerminalText.safe(path.string))",
-                hint: "Name the directory that has a file FORMAT in it")
+        func run(_ save: ((RestorePlan) throws -> Void)?) throws {
+            var restore = ExternalRestore(
+                context: context, ours: ours, foreign: foreign, point: point, to: to, server: server,
+                skipsProvisioning: skipProvisioning, isOnlyPlanned: isOnlyPlanned, save: save)
+            try restore.run(wanted, onlyProvisioning: provisioningOnly, savedAs: savePlan)
         }
-        let id = try OpenVault.id(of: path)
-        guard id != ours.id else {
-            throw Failure(
-                .refused, "\(TerminalText.safe(path.string)) is this vault, or a copy of it: its ids are the same",
-                hint: "Use restore account with --vault \(TerminalText.safe(path.string))")
+        guard let savePlan else { return try run(nil) }
+        var isPartial = false
+        try FileArgument(savePlan).write { emit in
+            try withoutActuallyEscaping(emit) { emit in
+                var writer = try SavedPlans.Writer(VaultPlace.absolute(source), foreign, in: ours, emit)
+                // A plan that names what cannot be restored is a plan all the same.
+                do { try run { try writer.add($0, emit) } } catch let status as ExitStatus
+                    where status.code == Failure.Code.partial.exitStatus
+                { isPartial = true }
+                try writer.end(emit)
+            }
         }
-        let workplace = ours.directory.appending("state/foreign-\(id)")
-        if !Directory.exists(workplace) { try Directory.create(workplace) }
-        do {
-            let vault = try OpenVault(path, workplace: workplace)
-            _ = try vault.journal.head()
-            return vault
-        } catch  where CommandContext.isDamage(error) {
-            throw Failure(
-                .damaged, "the vault in \(TerminalText.safe(path.string)) cannot be read as it is: \(error)",
-                hint: "Salvage it first: yestermail restore raw \(TerminalText.safe(path.string)) --to DIR")
-        }
+        if isPartial { throw ExitStatus(.partial) }
     }
 
     private func selected(among all: [Account]) throws -> [Account] {

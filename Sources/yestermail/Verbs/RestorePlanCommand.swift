@@ -27,8 +27,14 @@ struct RestorePlanCommand: Verb {
     func run(_ context: CommandContext) throws {
         guard let plan else { throw CleanExit.helpRequest(RestoreCommand.self) }
         let bytes = try FileArgument(plan).read(limit: SavedPlan.largestFile)
+        if SavedSalvage.isMeant(by: bytes) {
+            let saved = try SavedSalvage(bytes)
+            return try RestoreRawCommand.run(
+                saved.source, to: saved.goal, only: saved, dryRun: dryRun, savePlan: nil, context)
+        }
         let vault = try context.vault(dryRun ? .reading : .writing)
         _ = try context.projections(vault)
+        if SavedPlans.isMeant(by: bytes) { return try external(try SavedPlans(bytes, for: vault), vault, context) }
         let saved = try SavedPlan(bytes, for: vault)
         if saved.request.isExact, !yes, !dryRun {
             throw Failure(
@@ -41,8 +47,33 @@ struct RestorePlanCommand: Verb {
             isNewest: saved.request.point == (try vault.journal.head().transaction))
         let doing = Restoring(
             context, vault, saved.request.account, at: saved.request.target, Restoring.Way(dryRun: dryRun))
+        var revival: Revival?
+        if saved.kind == Revival.kind {
+            guard saved.request.account.isDeleted else {
+                throw Failure(.refused, "\(saved.request.account.state.address) is an account again already")
+            }
+            revival = try Revival(saved.request.account, as: saved.newAddress, in: vault)
+        }
         try doing.run(saved.narrowed(try RestorePlanner.plan(vault, saved.request)), point, kind: saved.kind) {
             if saved.request.verifiesBytes { try BlobRestore.keepDamaged($0, in: vault) }
+        } after: { _ in
+            try revival?.finish(at: saved.request.target, context)
         }
+    }
+
+    /// Of accounts of another vault.
+    private func external(_ saved: SavedPlans, _ vault: OpenVault, _ context: CommandContext) throws {
+        let foreign = try ForeignVault.open(saved.source, beside: vault)
+        _ = try context.projections(foreign)
+        let plans = try saved.plans(for: foreign)
+        guard let first = plans.first else { throw Failure(.notFound, "the plan is of no account") }
+        let point = ResolvedTime(
+            transaction: first.request.point,
+            time: try foreign.journal.withRecord(first.request.point) { $0.time } ?? context.now,
+            isNewest: first.request.point == (try foreign.journal.head().transaction))
+        var restore = ExternalRestore(
+            context: context, ours: vault, foreign: foreign, point: point, to: nil, server: nil,
+            skipsProvisioning: false, isOnlyPlanned: dryRun, allowed: plans)
+        try restore.run(plans.map(\.request.account), onlyProvisioning: first.request.only == .folders)
     }
 }

@@ -28,17 +28,37 @@ struct RestoreRawCommand: Verb {
     @Argument(help: "The damaged vault.", completion: .directory) var source: String
     @Option(help: ArgumentHelp("A new directory.", valueName: "dir"), completion: .directory) var to: String
     @Flag(help: "Say what would be copied; write nothing.") var dryRun = false
+    @Option(
+        help: ArgumentHelp(
+            "Put the plan into this file and do nothing else; run it with restore --plan.", valueName: "file"),
+        completion: .file())
+    var savePlan: String?
 
     func run(_ context: CommandContext) throws {
-        let damaged = FilePath(VaultPlace.absolute(source))
-        let directory = FilePath(VaultPlace.absolute(to))
+        try RestoreRawCommand.run(
+            VaultPlace.absolute(source), to: VaultPlace.absolute(to), only: nil, dryRun: dryRun, savePlan: savePlan,
+            context)
+    }
+
+    /// `only`: a plan that was saved; another one is not carried out.
+    static func run(
+        _ source: String, to: String, only saved: SavedSalvage?, dryRun: Bool, savePlan: String?,
+        _ context: CommandContext
+    ) throws {
+        let damaged = FilePath(source)
+        let directory = FilePath(to)
         let parts = try VaultSalvage.parts(of: damaged)
+        try saved?.check(parts)
         let bytes = parts.reduce(0) { $0 + $1.bytes }
-        if dryRun {
+        if let savePlan { try FileArgument(savePlan).write(SavedSalvage.encoded(parts, from: source, to: to)) }
+        if dryRun || savePlan != nil {
             guard context.isJSON else {
-                return try context.output.line(
+                try context.output.line(
                     "Plan: copy \(Quantity.count(parts.count, "file")) (\(Quantity.bytes(bytes))) to \(TerminalText.safe(directory.string)) and heal the copy. Nothing was written."
                 )
+                guard let savePlan else { return }
+                return try context.output.line(
+                    "Saved. Do it with: yestermail restore --plan \(TerminalText.safe(savePlan))")
             }
             return try context.output.json { json in
                 json.beginObject()
@@ -48,6 +68,8 @@ struct RestoreRawCommand: Verb {
                 json.value(parts.count)
                 json.key("bytes")
                 json.value(bytes)
+                json.key("saved_as")
+                if let savePlan { json.value(savePlan) } else { json.null() }
                 json.endObject()
             }
         }
@@ -81,7 +103,7 @@ struct RestoreRawCommand: Verb {
         return Recovery.Placing(folder: Array("unknown".utf8), date: headers.date ?? Timestamp(rawValue: 0))
     }
 
-    private func answer(
+    private static func answer(
         _ vault: OpenVault, _ found: Recovery.Report, _ notes: [RepairNote], transactions: UInt64, _ began: Int64,
         _ context: CommandContext
     ) throws {

@@ -13,11 +13,17 @@ struct RetentionCommand: ParsableCommand {
             counts: of the folder (and those below it), the account, the domain, the vault. Without any it is 30 days each. \
             0 keeps for ever. All rules, past ones too, are in the journal.
 
+            --history thins old states of messages that are there (off, unless it is set): of all:30,daily:90,monthly, all states are \
+            kept for 30 days, then the newest of each day for 90 days, then the newest of each month. The words are all, daily, weekly, \
+            monthly, yearly and none; days, weeks, months and years are those of UTC. The first state, the present one, deletions and \
+            returns are kept always. purge --dry-run says how many states would go.
+
             Examples:
               yestermail retention show
               yestermail retention set --items 90 --accounts 365
               yestermail retention set --account anna --folder INBOX/Contracts --items 0
               yestermail retention set --domain example.org --items default
+              yestermail retention set --history all:30,daily:90,monthly
             """,
         subcommands: [RetentionShowCommand.self, RetentionSetCommand.self], defaultSubcommand: RetentionShowCommand.self
     )
@@ -45,6 +51,8 @@ struct RetentionShowCommand: Verb {
                         json.key(key)
                         if let days { json.value(days) } else { json.null() }
                     }
+                    json.key("history")
+                    if let history = rule.days.history { json.value("\(history)") } else { json.null() }
                     json.key("since_txid")
                     json.value(rule.since.rawValue)
                     json.endObject()
@@ -52,16 +60,19 @@ struct RetentionShowCommand: Verb {
             }
             return
         }
-        var table = TextTable([.init("SCOPE"), .init("ITEMS", .right), .init("ACCOUNTS", .right), .init("SINCE")])
+        var table = TextTable([
+            .init("SCOPE"), .init("ITEMS", .right), .init("ACCOUNTS", .right), .init("HISTORY"), .init("SINCE"),
+        ])
         for rule in rules.rules {
             let since = try vault.journal.withRecord(rule.since) { $0.time }
             table.addRow([
                 name(rule.scope, accounts), text(rule.days.data), text(rule.days.account),
+                rule.days.history?.description ?? "inherited",
                 since.map { context.text($0) } ?? "",
             ])
         }
         if rules[.vault] == RetentionDays() {
-            table.addRow(["vault (standard)", text(RetentionDays.standard), text(RetentionDays.standard), ""])
+            table.addRow(["vault (standard)", text(RetentionDays.standard), text(RetentionDays.standard), "off", ""])
         }
         for line in table.lines() { try context.output.line(line) }
     }
@@ -102,12 +113,19 @@ struct RetentionSetCommand: Verb {
         help: ArgumentHelp(
             "Days that removed accounts are kept; 0: for ever; default: as the wider rule says.", valueName: "days"))
     var accounts: String?
+    @Option(
+        help: ArgumentHelp(
+            "How old states of messages are thinned: all:30,daily:90,monthly, or off; default: as the wider rule says.",
+            valueName: "rule"))
+    var history: String?
 
     func validate() throws {
         if domain != nil, account != nil { throw ValidationError("--domain and --account exclude each other.") }
         if folder != nil, account == nil { throw ValidationError("--folder needs --account.") }
         if folder != nil, accounts != nil { throw ValidationError("A folder has no retention of accounts.") }
-        if items == nil, accounts == nil { throw ValidationError("Say --items DAYS, --accounts DAYS, or both.") }
+        if items == nil, accounts == nil, history == nil {
+            throw ValidationError("Say --items DAYS, --accounts DAYS or --history RULE, or several of them.")
+        }
     }
 
     func run(_ context: CommandContext) throws {
@@ -136,6 +154,7 @@ struct RetentionSetCommand: Verb {
         var days = try vault.retentionRules()[scope]
         if let items { days.data = try number(items) }
         if let accounts { days.account = try number(accounts) }
+        if let history { days.history = history == "default" ? nil : try HistoryRule(history) }
         try vault.setRetention(scope, days)
         guard context.isJSON else { return try context.output.line("Recorded. See: yestermail retention show") }
         try context.output.json { json in
@@ -144,6 +163,8 @@ struct RetentionSetCommand: Verb {
                 json.key(key)
                 if let days { json.value(days) } else { json.null() }
             }
+            json.key("history")
+            if let history = days.history { json.value("\(history)") } else { json.null() }
             json.endObject()
         }
     }

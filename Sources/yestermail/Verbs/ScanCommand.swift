@@ -3,6 +3,7 @@ internal import Capture
 internal import Connectors
 internal import Events
 internal import Presentation
+internal import Threads
 internal import Vault
 
 struct ScanCommand: Verb {
@@ -54,28 +55,49 @@ struct ScanCommand: Verb {
         _ = try context.projections(vault)
         var failures: [Failure] = []
         var isComplete = true
-        for account in wanted {
-            do {
-                let report = try scan(account, vault, context)
-                if !report.isComplete { isComplete = false }
-            } catch {
-                let failure = Failure(error)
-                if wanted.count == 1 { throw failure }
-                ErrorReport.print(
-                    Failure(failure.code, "\(account.state.address): \(failure.message)", hint: failure.hint),
-                    isJSON: context.isJSON)
-                failures.append(failure)
-            }
-        }
+        // One account is scanned after the other, and the next ones are signed in meanwhile.
+        var left = wanted.makeIterator()
+        try OrderedPipeline.run(
+            workers: min(wanted.count, ScanCommand.signInsAhead), ahead: ScanCommand.signInsAhead, makeContext: {},
+            next: { left.next() },
+            work: { _, account, handOn in
+                let opened = Opened(account: account, source: Result { try Location(of: account).openSource() })
+                if wanted.count > 1, case .success(let source) = opened.source { source.prepare() }
+                try handOn(opened)
+            },
+            consume: { opened in
+                do {
+                    let report = try scan(opened.account, try opened.source.get(), vault, context)
+                    if !report.isComplete { isComplete = false }
+                } catch {
+                    let failure = Failure(error)
+                    if wanted.count == 1 { throw failure }
+                    ErrorReport.print(
+                        Failure(
+                            failure.code, "\(opened.account.state.address): \(failure.message)", hint: failure.hint),
+                        isJSON: context.isJSON)
+                    failures.append(failure)
+                }
+            })
         if failures.count == wanted.count, Set(failures.map(\.code)).count == 1 { throw ExitStatus(failures[0].code) }
         if !failures.isEmpty || !isComplete { throw ExitStatus(.partial) }
     }
 
-    private func scan(_ account: Account, _ vault: OpenVault, _ context: CommandContext) throws -> PassReport {
+    /// An account, and where it lives.
+    private struct Opened: Sendable {
+        let account: Account
+        let source: Result<any Source, any Error>
+    }
+
+    private static let signInsAhead = 4
+
+    private func scan(
+        _ account: Account, _ source: any Source, _ vault: OpenVault, _ context: CommandContext
+    ) throws -> PassReport {
         let began = ProgressLine.now()
         let line = ProgressLine("scan \(account.state.address)", unit: "messages", options: context.options)
         let scan = SmartScan(
-            vault, account, try Location(of: account).openSource(), deep: deep,
+            vault, account, source, deep: deep,
             lossPercent: try context.configuration.lossPercent ?? AccountCapture.usualLossPercent)
         let report = try scan.run { line.update($0.messages, of: $0.totalMessages, bytes: $0.bytes) }
         line.finish()

@@ -32,7 +32,7 @@ struct ShowCommand: Verb {
         let view = try AccountView(vault, projections, account, try context.point(at, landmarks, vault))
         let reading = MessageReading(vault)
         for (index, item) in try view.items(item).enumerated() {
-            let recorded = try view.state(item)
+            let recorded = try view.state(item, context)
             if context.isJSON {
                 try json(recorded, view, reading, context)
             } else {
@@ -63,6 +63,7 @@ struct ShowCommand: Verb {
             try row("source", TerminalText.safe(folder.sourceName))
         case .account, .other: break
         }
+        if let thinned = try view.thinned(recorded) { try row("thinned", context.wording(of: thinned)) }
         try row("state", "\(recorded.transaction), since \(context.text(recorded.time)) (\(recorded.origin.name))")
         guard let message = recorded.state.message, let digest = message.digest else { return }
         let preview = try reading.preview(digest, size: message.size)
@@ -121,6 +122,10 @@ struct ShowCommand: Verb {
             json.resolved(view.point)
             json.key("state")
             json.appendJSON(try view.json(recorded.item, recorded.transaction))
+            if let thinned = try view.thinned(recorded) {
+                json.key("thinned")
+                json.thinned(thinned)
+            }
             json.key("headers")
             if let headers { json.headers(headers) } else { json.null() }
             json.key("preview")
