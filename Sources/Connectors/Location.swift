@@ -47,6 +47,9 @@ public enum Location: Hashable, Sendable, CustomStringConvertible {
         return own.endpoint == other.endpoint
     }
 
+    /// Who signs in there, or is signed in for: that one's own rights are the server's to give. Nil: nobody does.
+    public var owner: [UInt8]? { if case .server(let server) = self { Array(server.user.utf8) } else { nil } }
+
     /// Whether only one thread may write there.
     public var wantsOneWriter: Bool { if case .mbox = self { true } else { false } }
 

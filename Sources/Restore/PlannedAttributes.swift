@@ -59,8 +59,9 @@ extension RestorePlanner {
     mutating func planAttributes(of item: ItemID, _ state: FolderState) throws {
         guard !request.rights.isLeft else { return }
         let isAboutShares = request.only == .shares
+        let owners = ownRights
         let isWanted = { (name: [UInt8]) in
-            name.starts(with: FolderAttribute.accessControl)
+            name.starts(with: FolderAttribute.accessControl) && !owners.contains(name)
                 || !isAboutShares && name.starts(with: FolderAttribute.metadata)
         }
         var wanted: [[UInt8]: [UInt8]] = [:]
@@ -105,6 +106,12 @@ extension RestorePlanner {
             for attribute in found where isWanted(attribute.name) { live[attribute.name] = attribute.value }
         }
         try compare(wanted, live, item, state)
+    }
+
+    /// What the mailboxes' own users may do is the servers' to say: of whose they were, and of whose they will be.
+    private var ownRights: Set<[UInt8]> {
+        let sources = request.account.state.sources.compactMap { try? Location($0) }
+        return Set((sources + [request.target]).compactMap(\.owner).map { FolderAttribute.accessControl + $0 })
     }
 
     private mutating func compare(

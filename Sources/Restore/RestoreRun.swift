@@ -161,7 +161,8 @@ public struct RestoreRun {
         for lost in refused {
             let detail =
                 "\(String(decoding: lost.name, as: UTF8.self)) of \(String(decoding: folder.state.joinedPath, as: UTF8.self)): \(lost.why)"
-            if lost.name.starts(with: FolderAttribute.accessControl) {
+            // What a folder is for, servers decide themselves.
+            if !lost.name.starts(with: FolderAttribute.metadata + Array("/private/specialuse".utf8)) {
                 let item = attributes.first { $0.name == lost.name }?.item
                 report.unrestored.append(Unrestored(item, .refused, detail))
             } else {

@@ -12,13 +12,15 @@ func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// A vault with one account and passes over a source.
 final class Bench {
-    let scratch = Scratch("capture")
+    let scratch: Scratch
     let clock = TestClock(step: 1_000)
     let vault: OpenVault
     let account: Account
     var generator = SeededGenerator(seed: 1)
 
-    init() throws {
+    /// `isVolatile`: for what writes so much that a disk would be in the way.
+    init(isVolatile: Bool = false) throws {
+        scratch = Scratch("capture", isVolatile: isVolatile)
         let path = scratch.appending("vault")
         try OpenVault.create(path, clock: clock.wall, using: &generator)
         vault = try OpenVault(path, clock: clock.wall)

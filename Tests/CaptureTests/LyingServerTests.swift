@@ -18,10 +18,12 @@ private final class Lies {
     var deleted = 0
     private var seen: Set<String> = []
 
-    init(_ random: SeededGenerator, capabilities: [String] = ModelSession.capabilities) throws {
+    init(
+        _ random: SeededGenerator, capabilities: [String] = ModelSession.capabilities, isVolatile: Bool = false
+    ) throws {
         self.random = random
         server = ScriptedServer(mail, capabilities: capabilities)
-        bench = try Bench()
+        bench = try Bench(isVolatile: isVolatile)
         for folder in ["INBOX", "Work", "Work/Sub"] { for _ in 0..<4 { append(folder) } }
         try bench.pass(source())
         seen = names()
@@ -93,18 +95,41 @@ private final class Lies {
         }.sorted()
     }
 
-    /// One pass with the script, one without. What the lie was must not be believed for longer than it lasts.
-    func round(_ script: ScriptedServer.Script) throws {
+    /// One pass with the script, one without. What the lie was must not be believed for longer than it lasts. Returns whether the
+    /// script had its way.
+    @discardableResult
+    func round(_ script: ScriptedServer.Script, deep: Bool = false) throws -> Bool {
         change()
         server.follow(script)
-        do { try bench.pass(source(isPatient: false)) } catch let failure as Failure {
+        do { try bench.pass(source(isPatient: false), deep: deep) } catch let failure as Failure {
             if ![.unreachable, .sourceDamaged, .signIn, .refused].contains(failure.code) {
                 Issue.record("\(script): \(failure.code) \(failure)")
             }
         }
+        let hasMisbehaved = server.record.hasMisbehaved
         server.follow(ScriptedServer.Script())
         try bench.pass(source())
         seen = names()
+        return hasMisbehaved
+    }
+
+    /// Keeps mailboxes small over many rounds.
+    func prune() {
+        for (folder, mailbox) in mail.mailboxes where mailbox.messages.count > 8 {
+            for message in mailbox.messages.prefix(4) {
+                mail.expunge(folder, [message.uid])
+                if seen.contains("\(folder) \(message.uid)") { deleted += 1 }
+            }
+        }
+    }
+
+    /// What a pass says and hears that finds some changes, or reads everything.
+    func measure(deep: Bool) throws -> ScriptedServer.Record {
+        change()
+        server.follow(ScriptedServer.Script())
+        try bench.pass(source(), deep: deep)
+        seen = names()
+        return server.record
     }
 
     /// After a deep pass all is as it is, nothing was ever recorded as deleted that was not, and nothing twice.
@@ -203,19 +228,54 @@ private let wanted = getenv("YESTERMAIL_LIES").flatMap { Int(String(cString: $0)
         try lies.check("missed")
     }
 
-    @Test("A connection cut at any byte costs nothing but time")
-    func cuts() throws {
-        let lies = try Lies(SeededGenerator.announced())
-        lies.server.follow(ScriptedServer.Script())
-        try lies.bench.pass(lies.source(), deep: true)
-        let total = lies.server.record.sent
-        // At every byte with `YESTERMAIL_CUTS=all`.
+    /// Together with the cuts of restores (`ServerRestoreTests`) two thousand; with `YESTERMAIL_CUTS=all` at every byte that comes, every
+    /// byte that goes, and before every answer.
+    @Test(
+        "A connection cut at any byte costs nothing but time: nothing is lost, doubled or deleted by it",
+        arguments: 0..<4)
+    func cuts(part: Int) throws {
+        let lies = try Lies(SeededGenerator.announced("cuts(\(part))"), isVolatile: true)
         let isFull = getenv("YESTERMAIL_CUTS").map { String(cString: $0) } == "all"
-        for place in isFull ? Array(0..<total) : (0..<wanted * 40).map({ _ in lies.random.number(0..<total) }) {
+        var effective = 0
+        func cut(_ script: ScriptedServer.Script, deep: Bool) throws {
+            lies.prune()
+            if try lies.round(script, deep: deep) { effective += 1 }
+            let (truth, recorded) = (lies.truth(), try lies.recorded())
+            if truth != recorded { Issue.record("\(script): \(truth.count) there, \(recorded.count) recorded") }
+        }
+        func script(_ way: Int, _ place: Int) -> ScriptedServer.Script {
             var script = ScriptedServer.Script()
-            script.cutAfterSending = place
-            try lies.round(script)
+            switch way {
+            case 0: script.cutAfterSending = place
+            case 1: script.cutAfterReceiving = place
+            default: script.cutBeforeAnswer = place
+            }
+            return script
+        }
+        // A pass that finds something, and one that reads everything.
+        let lengths = try [false, true].map { deep in
+            let record = try lies.measure(deep: deep)
+            return (deep, [record.sent, record.received, record.commands])
+        }
+        if isFull {
+            for (deep, lengths) in lengths {
+                for (way, length) in lengths.enumerated() {
+                    for place in stride(from: part, to: length, by: 4) { try cut(script(way, place), deep: deep) }
+                }
+            }
+        } else {
+            // One that finds less than the measured one is over before some places.
+            var tries = 0
+            while effective < cutsOfAPart, tries < cutsOfAPart * 4 {
+                let (deep, lengths) = lengths[tries % 4 == 0 ? 1 : 0]
+                let way = [0, 0, 0, 1, 1, 2][lies.random.number(0..<6)]
+                try cut(script(way, lies.random.number(0..<lengths[way])), deep: deep)
+                tries += 1
+            }
+            #expect(effective == cutsOfAPart)
         }
         try lies.check("cuts")
     }
 }
+
+private let cutsOfAPart = 300

@@ -16,6 +16,50 @@ struct ContractTests {
         #expect(found[Array("INBOX".utf8)]?.count == 2)
     }
 
+    @Test(
+        "A server in memory keeps it, with and without extensions",
+        arguments: [
+            [], ["LITERAL+"], ["OBJECTID"], ["QRESYNC"],
+            ["QRESYNC", "CONDSTORE", "LIST-EXTENDED", "LIST-STATUS", "ESEARCH"],
+        ])
+    func model(without: [String]) throws {
+        let mail = ModelMail()
+        for number in 0..<12 {
+            mail.append("INBOX", "Subject: \(number)\r\n\r\nx\r\n", flags: ["\\Seen", "k\(number % 3)"])
+        }
+        mail.append("A/B", "Subject: large\r\n\r\n" + String(repeating: "x", count: 4_300_000))
+        mail.append("Empty", "")
+        let server = ScriptedServer(mail, capabilities: ModelSession.capabilities.filter { !without.contains($0) })
+        defer { server.stop() }
+        let place = try Location(ServerAccount.url(port: server.port, user: "anna", password: "pw"))
+        let found = try checkSourceContract(place.openSource())
+        #expect(found.mapValues(\.count) == [Array("INBOX".utf8): 12, Array("A/B".utf8): 1, Array("Empty".utf8): 1])
+    }
+
+    @Test(
+        "A real server keeps the contract of a source, odd names, rights and annotations too", whenThereIs(.dovecot),
+        whenThereIs(.cyrus), arguments: [RealServer.Kind.dovecot, .cyrus])
+    func server(kind: RealServer.Kind) throws {
+        let (url, client) = try ServerAccount.fresh(on: RealServer.shared(kind))
+        for name in ["\"A &AOk- b\"", "Deep/Er/Est", "\"x (y) z\"", "\"Entw&APw-rfe\""] {
+            try client.done("CREATE \(name)")
+        }
+        for number in 0..<6 {
+            try client.append(
+                "\"A &AOk- b\"", Array("Subject: \(number % 4)\r\n\r\nx\r\n".utf8), flags: "\\Flagged $Work k\(number)")
+        }
+        try client.append("INBOX", Array("Subject: large\r\n\r\n".utf8) + Array(repeating: 0x78, count: 4_300_000))
+        try client.done("SETACL Deep/Er/Est bob@example.test lrs")
+        try client.done("SETMETADATA Deep/Er/Est (/private/comment \"mine\")")
+        try client.done("SUBSCRIBE Deep/Er/Est")
+        let source = try Location(url).openSource()
+        let found = try checkSourceContract(source)
+        #expect(found[Array("A &AOk- b".utf8)]?.count == 6 && found[Array("INBOX".utf8)]?.count == 1)
+        let folder = try #require(try source.folders().first { $0.name == Array("Deep/Er/Est".utf8) })
+        #expect(folder.isSubscribed && folder.path.count == 3)
+        #expect(try source.attributes(of: folder)?.contains { $0.value == Array("mine".utf8) } == true)
+    }
+
     @Test("A target that was killed at its very beginning can be begun again; what is somebody else's is not filled")
     func begunTarget() throws {
         let scratch = Scratch("begun")

@@ -13,14 +13,16 @@ func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// A Maildir, a vault that captures it, and restores out of it.
 final class Bench {
-    let scratch = Scratch("restore")
+    let scratch: Scratch
     let clock = TestClock(step: 1_000)
     let mail: MaildirFixture
     let account: Account
     let vault: OpenVault
     private var generator = SeededGenerator(seed: 1)
 
-    init() throws {
+    /// `isVolatile`: for what writes so much that a disk would be in the way.
+    init(isVolatile: Bool = false) throws {
+        scratch = Scratch("restore", isVolatile: isVolatile)
         mail = MaildirFixture(scratch.appending("Mail"))
         let path = scratch.appending("vault")
         try OpenVault.create(path, clock: clock.wall, using: &generator)

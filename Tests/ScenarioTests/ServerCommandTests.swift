@@ -122,6 +122,31 @@ import Testing
         #expect(try cli.run("diff", "bert").status == 2)
     }
 
+    @Test("A message at which the server always breaks ends a scan with 3, and is named; the others are there")
+    func poison() throws {
+        let mail = ModelMail()
+        for number in 0..<20 { mail.append("INBOX", "Subject: \(number)\r\n\r\nx\r\n") }
+        var script = ScriptedServer.Script()
+        script.poison = "7"
+        let server = ScriptedServer(mail, script)
+        defer { server.stop() }
+        #expect(try cli.run("init").status == 0)
+        let added = try cli.run(
+            "account", "add", "anna@example.org", "--source", "imap://anna@127.0.0.1:\(server.port)", "--secret",
+            secret("poison", "pw"))
+        #expect(added.status == 0, "\(added.error)")
+        let scan = try cli.run("scan", "anna", "--json")
+        #expect(scan.status == 3, "\(scan.error)")
+        let answer = try scan.object
+        #expect(answer["created"] as? Int == 20 && answer["complete"] as? Bool == false)
+        #expect((answer["unreadable"] as? [String])?.count == 1)
+        #expect(try cli.run("scan", "anna").text.contains("not read: "))
+        #expect(try cli.run("diff", "anna", "--live", "--deep").status == 3)
+        server.follow(ScriptedServer.Script())
+        #expect(try cli.run("scan", "anna").status == 0)
+        #expect(try cli.run("diff", "anna", "--live", "--deep").status == 0)
+    }
+
     /// No file of the vault has a secret in it.
     private func expectNoSecret(_ secrets: [String]) throws {
         for secret in secrets {

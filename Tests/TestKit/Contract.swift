@@ -55,10 +55,65 @@ public func checkSourceContract(_ source: any Source) throws -> [[UInt8]: [[UInt
                 "keywords are sorted and each once")
             messages[name] = try checkMessage(listing, position)
         }
+        try checkTogether(listing, again, messages)
+        try checkFolder(source, folder, listing)
         contents[folder.name] = messages
     }
     try require(try source.identity() == identity, "the identity stays the same")
     return contents
+}
+
+/// What is asked of many messages at once is what each says for itself.
+private func checkTogether(
+    _ listing: any SourceListing, _ again: any SourceListing, _ messages: [[UInt8]: [UInt8]]
+) throws {
+    let all = Array(0..<listing.count)
+    let sizes = try listing.sizes()
+    try require(
+        sizes == all.map { UInt64(messages[Array(listing.name($0))]?.count ?? -1) }, "sizes are those of the messages")
+    var read: [Int: [UInt8]] = [:]
+    try listing.read(all.reversed()) { position, message in
+        try require(read[position] == nil, "each message is given once")
+        var bytes: [UInt8] = []
+        try message.get().read(into: &bytes)
+        read[position] = bytes
+    }
+    try require(
+        read == Dictionary(uniqueKeysWithValues: all.map { ($0, messages[Array(listing.name($0))] ?? []) }),
+        "read together, messages are what they are alone")
+    var order = listing.inOrderOfArrival(all.map(Int32.init))
+    order.sort()
+    try require(order == all.map(Int32.init), "the order of arrival has every message once")
+    guard let marks = try listing.marks(all) else { return }
+    try require(marks.count == listing.count, "every message has its marks")
+    for position in all {
+        guard let other = again.position(Array(listing.name(position))) else { continue }
+        try require(try again.marks([other]) == [marks[position]], "marks stay the same")
+        try require(
+            try listing.open(position).marks.emailID == marks[position].emailID, "a message read has its marks, too")
+    }
+}
+
+/// What a source says of a folder beside its messages.
+private func checkFolder(_ source: any Source, _ folder: SourceFolder, _ listing: any SourceListing) throws {
+    let attributes = try source.attributes(of: folder)
+    try require(try source.attributes(of: folder) == attributes, "what a source keeps about a folder stays the same")
+    let names = attributes?.map(\.name) ?? []
+    try require(
+        zip(names, names.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) },
+        "it is sorted by name, each name once")
+    guard !listing.checkpoint.isEmpty, let changes = try source.changes(in: folder, since: listing.checkpoint) else {
+        return
+    }
+    try require(changes.count == listing.count, "where nothing has happened, there is as much as before")
+    for position in 0..<changes.listing.count {
+        try require(
+            listing.position(Array(changes.listing.name(position))) != nil, "where nothing has happened, nothing is new"
+        )
+    }
+    for position in 0..<listing.count {
+        try require(!changes.hasVanished(Array(listing.name(position))), "where nothing has happened, nothing is gone")
+    }
 }
 
 private func checkMessage(_ listing: any SourceListing, _ position: Int) throws -> [UInt8] {
@@ -92,6 +147,7 @@ public func checkTargetContract(_ target: any Target, view: any TargetView, sour
     try check.state(state, first)
     try check.changes(first)
     try check.subscriptions(state)
+    try check.attributes(view)
     try target.sync()
 }
 
@@ -238,6 +294,38 @@ private struct TargetCheck {
         try require(
             Set(listing.keywords(position)) == Set(hostile).subtracting(lost),
             "hostile keywords are kept or named as lost")
+    }
+
+    /// Rights and annotations are given, or it is said that they are not.
+    func attributes(_ view: any TargetView) throws {
+        func attribute(_ name: String, _ value: String) -> FolderAttribute {
+            FolderAttribute(name: Array(name.utf8), value: Array(value.utf8))
+        }
+        let wanted = [
+            attribute("acl bob@example.test", "lrs"), attribute("acl no\r\nbody \"x", "lr"),
+            attribute("metadata /private/comment", "a \"b\" ü\r\nc"),
+            attribute("metadata /private/no such entry/*", "x"),
+        ]
+        func there() throws -> [FolderAttribute] {
+            guard let listed = try source.folders().first(where: { $0.name == name }) else { return [] }
+            return try view.attributes(of: listed) ?? []
+        }
+        let before = try there()
+        let refused = Set(try folder.setAttributes(wanted, removing: []).map(\.name))
+        let after = try there()
+        for attribute in wanted {
+            let isKept = after.contains { $0.name == attribute.name && Set($0.value).isSuperset(of: attribute.value) }
+            try require(
+                isKept || refused.contains(attribute.name),
+                "\(String(decoding: attribute.name, as: UTF8.self)) is kept, or named as refused")
+            try require(
+                view.canHave(attribute: attribute.name) || refused.contains(attribute.name),
+                "what a target cannot have it refuses")
+        }
+        let names = wanted.map(\.name).filter { !refused.contains($0) }
+        let left = Set(try folder.setAttributes([], removing: names).map(\.name))
+        try require(
+            try there().filter { !left.contains($0.name) } == before, "what is taken away is gone, and nothing else is")
     }
 
     func subscriptions(_ state: FolderState) throws {

@@ -129,6 +129,14 @@ public final class ModelMail: Sendable {
         }
     }
 
+    /// A user who has just been made: mailboxes that come later have validities of their own.
+    public func clear() {
+        contents.withLock { contents in
+            contents.mailboxes = [:]
+            _ = contents.create(Array("INBOX".utf8))
+        }
+    }
+
     public func remove(_ name: String) { contents.withLock { $0.mailboxes[Array(name.utf8)] = nil } }
 
     public func rename(_ name: String, to other: String) {

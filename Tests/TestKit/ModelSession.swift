@@ -165,12 +165,19 @@ public struct ModelSession {
             end("OK")
         case "GETACL":
             let rights = mail.contents.withLock { $0.mailboxes[first ?? []]?.rights ?? [:] }
-            let pairs = rights.sorted { $0.key < $1.key }.map { " \"\($0.key)\" \($0.value)" }.joined()
-            say("ACL", Array("* ACL ".utf8) + ModelSession.quoted(first ?? []) + Array(pairs.utf8))
+            var pairs: [UInt8] = []
+            for (identifier, letters) in rights.sorted(by: { $0.key < $1.key }) {
+                pairs += [32] + ModelSession.quoted(Array(identifier.utf8)) + [32] + Array(letters.utf8)
+            }
+            say("ACL", Array("* ACL ".utf8) + ModelSession.quoted(first ?? []) + pairs)
             end("OK")
         case "SETACL":
             guard let first, arguments.count == 3 else { return end("BAD arguments") }
             mail.contents.withLock { $0.mailboxes[first]?.rights[arguments[1].text] = arguments[2].text }
+            end("OK")
+        case "DELETEACL":
+            guard let first, arguments.count == 2 else { return end("BAD arguments") }
+            mail.contents.withLock { $0.mailboxes[first]?.rights[arguments[1].text] = nil }
             end("OK")
         case "APPEND": append(first, Array(arguments.dropFirst()))
         default:

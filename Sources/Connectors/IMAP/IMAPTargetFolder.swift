@@ -282,6 +282,13 @@ final class IMAPTargetFolder: TargetFolder {
         return lost
     }
 
+    func setAttributes(_ attributes: [FolderAttribute], removing: [[UInt8]]) throws -> [RefusedAttribute] {
+        try flush()
+        return try TargetFailure.from {
+            try IMAPAttributes(session: session).apply(attributes, removing: removing, to: name)
+        }
+    }
+
     func remove(_ name: [UInt8]) throws {
         try flush()
         // Without it, everything in the mailbox that is marked would go, and not all of it is ours.

@@ -6,10 +6,12 @@ internal import Network
 struct IMAPTargetView: TargetView {
     private let source: IMAPSource
     private let naming: IMAPNaming
+    /// What the server can do.
+    private let kept: Set<String>
 
     init(_ access: ServerAccess, patience: IMAPPatience = IMAPPatience()) throws {
         source = IMAPSource(access, patience: patience)
-        naming = try source.withSession { try IMAPNaming($0) }
+        (naming, kept) = try source.withSession { (try IMAPNaming($0), $0.capabilities.names) }
     }
 
     func folders() throws -> [SourceFolder] { try source.folders() }
@@ -26,6 +28,13 @@ struct IMAPTargetView: TargetView {
         guard name != .inbox else { return "every user has an INBOX" }
         guard !source.hasUse(name) else { return "the server says what it is for" }
         return nil
+    }
+
+    func attributes(of folder: SourceFolder) throws -> [FolderAttribute]? { try source.attributes(of: folder) }
+
+    func canHave(attribute name: [UInt8]) -> Bool {
+        name.starts(with: FolderAttribute.accessControl) && kept.contains("ACL")
+            || name.starts(with: FolderAttribute.metadata) && kept.contains("METADATA")
     }
 
     func capabilities() throws -> [String] { try source.withSession { $0.capabilities.names.sorted() } }
