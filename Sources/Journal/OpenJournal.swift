@@ -293,7 +293,15 @@ public final class OpenJournal: Sendable {
             guard !isStale else { throw StaleHead() }
         }
         head = recovered
-        if try reader.hasMore(behind: recovered.segmentEnd) { try segment.cut(at: recovered.segmentEnd) }
+        guard try reader.hasMore(behind: recovered.segmentEnd) else { return }
+        // One append, which nobody was told of, can have been torn. More than one are damage: the first of them was acknowledged.
+        guard try RecordSalvage.times(entry, from: recovered.segmentEnd, behind: recovered.transaction).count < 2 else {
+            throw JournalError.damaged(
+                JournalFinding(
+                    file: entry.name, offset: recovered.segmentEnd, transaction: recovered.transaction.next,
+                    reason: .copiesDiffer))
+        }
+        try segment.cut(at: recovered.segmentEnd)
     }
 
     /// Takes into LMDB what the segments have that it does not know, as the next append would.

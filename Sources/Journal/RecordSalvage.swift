@@ -23,6 +23,23 @@ struct RecordSalvage {
         try read(try File(entry.path, .read), from: offset, correcting: true)
     }
 
+    /// When the records behind `transaction` were appended that stand at `offset` or behind it in a raw segment, whole, the first of them perhaps
+    /// but for one bit: all of one append have the same time.
+    static func times(
+        _ entry: SegmentDirectory.Entry, from offset: Int, behind transaction: TransactionID
+    ) throws -> Set<Timestamp> {
+        let file = try File(entry.path, .read)
+        var salvage = RecordSalvage()
+        let first = try file.read(at: offset, count: window)
+        if first.count >= RecordFormat.headerSize + RecordFormat.trailerSize { _ = salvage.correct(first, 0) }
+        try salvage.read(file, from: offset, correcting: false)
+        var times: Set<Timestamp> = []
+        for (id, bytes) in salvage.records where id > transaction.rawValue {
+            times.insert(try RecordView(bytes.span.bytes).time)
+        }
+        return times
+    }
+
     /// Takes the records `wanted` from a file in which they lie whole anywhere, such as LMDB's.
     mutating func search(_ file: File, for wanted: Set<UInt64>) throws {
         guard !wanted.isEmpty else { return }

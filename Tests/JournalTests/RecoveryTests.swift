@@ -48,6 +48,49 @@ struct RecoveryTests {
         }
     }
 
+    @Test(
+        "Never more than one append is cut: behind LMDB's end the last one may be torn, a bit in any before it is damage"
+    )
+    func oneAppendAtMost() throws {
+        var generator = SeededGenerator.announced()
+        for _ in 0..<20 {
+            let directory = try JournalDirectory()
+            try directory.append(["a", "b"])
+            let data = try #require(Tree.read(directory.data))
+            var ends: [Int] = []
+            var counts = [2]
+            func end() throws -> Int { try #require(Tree.read(directory.segmentFile(1))?.lastIndex { $0 != 0 }) + 1 }
+            ends.append(try end())
+            for _ in 0..<generator.number(1..<6) {
+                let count = generator.number(1..<5)
+                let journal = try directory.open()
+                try journal.append((0..<count).map { entry("\(counts.count)-\($0)") })
+                ends.append(try end())
+                counts.append((counts.last ?? 0) + count)
+            }
+            // LMDB fell back, and a bit of what it does not know is wrong.
+            Tree.write(directory.data, data)
+            // The last byte of a record may be a zero: not where it matters.
+            var byte = ends[0]
+            while ends.contains(where: { abs($0 - byte) < 8 }) {
+                byte = generator.number(ends[0]..<ends[ends.count - 1])
+            }
+            let bit = generator.number(0..<8)
+            Tree.flip(directory.segmentFile(1), byte: byte, bit: bit)
+            let damaged = Tree.read(directory.segmentFile(1))
+            let comment = Comment(rawValue: "byte \(byte), bit \(bit), appends end at \(ends)")
+            if byte >= ends[ends.count - 2] {
+                try directory.append(["next"])
+                let names = try directory.names()
+                #expect(names.last == "next", comment)
+                #expect(names.count > counts[counts.count - 2], comment)
+            } else {
+                #expect(throws: JournalError.self, comment) { try directory.append(["next"]) }
+                #expect(Tree.read(directory.segmentFile(1)) == damaged, comment)
+            }
+        }
+    }
+
     @Test("Bytes behind the end that are not the next record are cut")
     func strangers() throws {
         let directory = try JournalDirectory()

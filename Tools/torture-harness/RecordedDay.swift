@@ -101,7 +101,10 @@ final class RecordedDay {
             case "checkpoint":
                 let note = disk.appending("note")
                 run(["checkpoint", "--output", note.string, "--json"]) { $0.note = Tree.read(note) }
-            case "erase": run(["purge", "--erase", "bert@example.org", "--yes", "--json"]) { $0.isErased = true }
+            case "erase":
+                run(["purge", "--erase", "bert@example.org", "--yes", "--empty-quarantine", "--json"]) {
+                    $0.isErased = true
+                }
             case "restore":
                 let out = disk.appending("out")
                 run(["restore", "account", "anna", "--to", "maildir:\(out)", "--json"]) {
