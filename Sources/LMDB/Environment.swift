@@ -33,6 +33,7 @@ internal import Synchronization
     private let options: Options
     private let tables: [String: Table]
     public let path: String
+    private let data: String
 
     private struct Opened {
         var map: OpenMap
@@ -49,6 +50,7 @@ internal import Synchronization
         }
         guard let found else { throw LMDBError(code: EBUSY, during: .open) }
         self.path = path
+        data = path + "/data.mdb"
         self.options = options
         tables = found.tables
         opened = Mutex(found.opened)
@@ -99,13 +101,14 @@ internal import Synchronization
         }
     }
 
-    /// Whether another file has taken the place of the one that is open. What somebody has removed altogether is not replaced.
+    /// Whether the name leads to another file than the one that is open. What somebody has removed altogether is not replaced.
     private func isReplaced(_ map: OpenMap) -> Bool {
-        map.hasNoName && FileIdentity(path: path + "/data.mdb") != nil
+        guard let there = FileIdentity(path: data) else { return false }
+        return there != map.identity
     }
 
     /// Whether the file that is open is the one that `path` leads to.
-    public func isInPlace() throws(LMDBError) -> Bool { try current().isAt(path + "/data.mdb") }
+    public func isInPlace() throws(LMDBError) -> Bool { try FileIdentity(path: data) == current().identity }
 
     private static func openTables(
         _ names: [String], in environment: OpaquePointer, readOnly: Bool, optional: [String]
@@ -215,7 +218,7 @@ internal import Synchronization
     /// Puts a copy without free pages into the place of the environment, while other processes read and write: they wait to write until it
     /// is done, and open the copy with their next transaction; the space comes back when the last of them has. `beside`: a directory
     /// on the same file system, which is made, and removed again; what a compaction that was killed has left there goes. False where the
-    /// file system cannot exchange two directories, or gives a removed file another name: nobody would see that it was replaced.
+    /// file system cannot exchange two directories, or gives a removed file another name: its space would not come back.
     public func compact(beside: String) throws -> Bool {
         try Environment.removeEnvironment(beside)
         return try write { (_: inout WriteTransaction) in
@@ -286,7 +289,8 @@ internal import Synchronization
 @safe private final class OpenMap: Sendable {
     // SAFETY: MDB_env is safe to share between threads; it is set once and closed in deinit.
     nonisolated(unsafe) let handle: OpaquePointer
-    private let descriptor: Int32
+    /// Which file it is: no other can be while this one is open.
+    let identity: FileIdentity
     private let map: UInt?
 
     init(_ path: String, tables: Int, _ options: Environment.Options) throws(LMDBError) {
@@ -307,31 +311,19 @@ internal import Synchronization
             var dead: Int32 = 0
             if !options.withoutLock { unsafe mdb_reader_check(environment, &dead) }
             try check(unsafe mdb_env_get_fd(environment, &descriptor), .open)
+            guard let found = FileIdentity(descriptor: descriptor) else { throw LMDBError(code: errno, during: .open) }
+            identity = found
             unsafe handle = environment
         } catch {
             if let environment = unsafe created { unsafe mdb_env_close(environment) }
             throw error
         }
-        self.descriptor = descriptor
         map = MappedMemory.register(file: path + "/data.mdb", length: options.mapSize)
     }
 
     deinit {
         if let map { MappedMemory.forget(map) }
         unsafe mdb_env_close(handle)
-    }
-
-    /// No name leads to the file any more.
-    var hasNoName: Bool {
-        var found = stat()
-        return unsafe fstat(descriptor, &found) == 0 && found.st_nlink == 0
-    }
-
-    func isAt(_ path: String) -> Bool {
-        var own = stat()
-        var other = stat()
-        guard unsafe fstat(descriptor, &own) == 0, unsafe stat(path, &other) == 0 else { return false }
-        return own.st_ino == other.st_ino && own.st_dev == other.st_dev
     }
 }
 
@@ -354,8 +346,13 @@ private struct FileIdentity: Hashable, Sendable {
     init?(path: String) {
         var found = stat()
         guard unsafe stat(path, &found) == 0 else { return nil }
-        device = UInt64(found.st_dev)
-        inode = UInt64(found.st_ino)
+        (device, inode) = (UInt64(found.st_dev), UInt64(found.st_ino))
+    }
+
+    init?(descriptor: Int32) {
+        var found = stat()
+        guard unsafe fstat(descriptor, &found) == 0 else { return nil }
+        (device, inode) = (UInt64(found.st_dev), UInt64(found.st_ino))
     }
 }
 

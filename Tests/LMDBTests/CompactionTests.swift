@@ -89,6 +89,24 @@ struct CompactionTests {
         #expect(PageWalk.verify(path, tables: ["one", "two"], optional: [], row: { _, _, _ in nil }).isEmpty)
     }
 
+    @Test(
+        "A compaction that was killed before the old file was removed: who has that open goes over to the new one all the same"
+    )
+    func killedBeforeTheEnd() throws {
+        let scratch = Scratch("compaction", isVolatile: true)
+        let path = scratch.appending("lmdb").string
+        let beside = path + ".beside"
+        Tree.makeDirectory(scratch.appending("lmdb"))
+        let open = try environment(path)
+        try open.increment()
+        Tree.makeDirectory(scratch.appending("lmdb.beside"))
+        try open.copyCompacted(to: beside)
+        #expect(rename(path, path + ".old") == 0 && rename(beside, path) == 0)
+        try open.increment()
+        #expect(try open.isInPlace() && open.count() == 2)
+        #expect(try environment(path + ".old").count() == 1)
+    }
+
     @Test("Two processes write while one of them compacts again and again: no write is lost, and both see all of them")
     func twoProcesses() async throws {
         let scratch = Scratch("compaction", isVolatile: true)
