@@ -26,7 +26,7 @@ let package = Package(
             name: "Events", dependencies: ["CKernels", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(
-            name: "LMDB", dependencies: ["CLMDB", "CKernels"],
+            name: "LMDB", dependencies: ["CLMDB", "CLinux", "CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]),
         .target(
             name: "Transparency", dependencies: ["Events", .product(name: "Crypto", package: "swift-crypto")]),

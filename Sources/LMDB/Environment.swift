@@ -1,4 +1,6 @@
 internal import CLMDB
+internal import CLinux
+internal import Glibc
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -231,7 +233,7 @@ internal import Synchronization
             try check(unsafe mdb_env_copy2(map.handle, beside, UInt32(MDB_CP_COMPACT)), .copy)
             try Environment.flush(beside + "/data.mdb")
             try Environment.flush(beside)
-            guard unsafe exchange_names(beside, path) == 0 else {
+            guard unsafe renameat2(AT_FDCWD, beside, AT_FDCWD, path, UInt32(CLINUX_RENAME_EXCHANGE)) == 0 else {
                 if [EINVAL, ENOSYS, EOPNOTSUPP, EXDEV].contains(errno) { return false }
                 throw LMDBError(code: errno, during: .copy)
             }
