@@ -90,8 +90,9 @@ extension VaultCheckpoints {
 
     // MARK: Looking
 
-    /// A private key alone is that of a first checkpoint which came to no end: the next one goes on with it.
-    private var hasSigned: Bool { Directory.exists(newestPath) || Directory.exists(subtreesPath) }
+    /// A private key alone is that of a first checkpoint which came to no end: the next one goes on with it. Subtrees are the journal's, and
+    /// say nothing of who signs.
+    private var hasSigned: Bool { Directory.exists(newestPath) }
 
     private func bytes(_ path: FilePath) throws -> [UInt8]? {
         Directory.exists(path) ? try VaultCheckpoints.note(path) : nil
