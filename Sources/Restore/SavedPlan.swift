@@ -58,11 +58,7 @@ public struct SavedPlan: Sendable {
             json.attribute(attribute, path: plan.folders[attribute.folder].state.joinedPath)
         }
         try flush(&json)
-        json.beginObject()
-        json.key("end")
-        json.value(hash.finish())
-        json.endObject()
-        json.endLine()
+        json.endOfPlanFile(hash.finish())
         try emit(json.bytes.span.bytes)
     }
 
@@ -169,21 +165,16 @@ public struct SavedPlan: Sendable {
 
     /// Reads a file. Throws ``Failure``: what is no plan of this vault, or not whole, is refused.
     public init(_ bytes: [UInt8], for vault: OpenVault) throws {
-        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
-        guard lines.count >= 3, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
-            throw SavedPlan.refusal("it ends in the middle")
-        }
-        let header = try PlanFileFields(first, "1")
+        let file = try PlanFileLines(bytes)
+        let lines = file.lines
+        let header = try PlanFileFields(file.first, "1")
         guard try header.number("yestermail_plan") == SavedPlan.version else {
             throw Failure(
                 .refused,
                 "the plan is of version \(try header.number("yestermail_plan")), and this program knows version \(SavedPlan.version)",
                 hint: "Use the program that wrote it")
         }
-        let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
-        guard try PlanFileFields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
-            throw SavedPlan.refusal("it was changed since it was written, or is not whole")
-        }
+        try file.verify()
         guard try header.text("vault_id") == vault.id.description else {
             throw Failure(
                 .refused, "the plan is of another vault (\(try header.text("vault_id")))",
@@ -206,22 +197,16 @@ public struct SavedPlan: Sendable {
 
     /// The first line of a file of several plans, and these, each with all of its lines.
     static func parts(_ bytes: [UInt8]) throws -> (header: PlanFileFields, parts: [[UInt8]]) {
-        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
-        guard lines.count >= 2, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
-            throw refusal("it ends in the middle")
-        }
-        let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
-        guard try PlanFileFields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
-            throw refusal("it was changed since it was written, or is not whole")
-        }
+        let file = try PlanFileLines(bytes)
+        try file.verify()
         var found: [[UInt8]] = []
-        var begin = first.endIndex + 1
-        for line in lines.dropFirst() where line.starts(with: Array(#"{"end":"#.utf8)) {
+        var begin = file.first.endIndex + 1
+        for line in file.lines.dropFirst() where line.starts(with: Array(#"{"end":"#.utf8)) {
             found.append(Array(bytes[begin...line.endIndex]))
             begin = line.endIndex + 1
         }
-        guard begin == last.startIndex else { throw refusal("one of its plans is not whole") }
-        return (try PlanFileFields(first, "1"), found)
+        guard begin == file.last.startIndex else { throw refusal("one of its plans is not whole") }
+        return (try PlanFileFields(file.first, "1"), found)
     }
 
     static func refusal(_ why: String) -> Failure {

@@ -55,11 +55,7 @@ public struct SavedPlans {
 
         public func end(_ emit: (RawSpan) throws -> Void) throws {
             var json = JSONWriter()
-            json.beginObject()
-            json.key("end")
-            json.value(hash.finish())
-            json.endObject()
-            json.endLine()
+            json.endOfPlanFile(hash.finish())
             try emit(json.bytes.span.bytes)
         }
     }

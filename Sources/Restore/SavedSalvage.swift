@@ -32,31 +32,20 @@ public struct SavedSalvage {
             json.endObject()
             json.endLine()
         }
-        let end = Digest(hashing: json.bytes.span.bytes)
-        json.beginObject()
-        json.key("end")
-        json.value(end)
-        json.endObject()
-        json.endLine()
+        json.endOfPlanFile(Digest(hashing: json.bytes.span.bytes))
         return json.bytes
     }
 
     /// Reads a file. Throws ``Failure`` for what is no plan, or not whole.
     public init(_ bytes: [UInt8]) throws {
-        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
-        guard lines.count >= 3, lines.removeLast().isEmpty, let last = lines.popLast(), let first = lines.first else {
-            throw SavedPlan.refusal("it ends in the middle")
-        }
-        let hashed = Digest(hashing: bytes.span.bytes.extracting(first: last.startIndex))
-        guard try PlanFileFields(last, "\(lines.count + 1)").text("end") == "sha256:\(hashed.hex)" else {
-            throw SavedPlan.refusal("it was changed since it was written, or is not whole")
-        }
-        let header = try PlanFileFields(first, "1")
+        let file = try PlanFileLines(bytes)
+        try file.verify()
+        let header = try PlanFileFields(file.first, "1")
         guard try header.number("yestermail_salvage") == SavedSalvage.version else {
             throw SavedPlan.refusal("it is of another version")
         }
         (source, goal) = (try header.text("source"), try header.text("to"))
-        parts = try lines.dropFirst().enumerated().map { index, line in
+        parts = try file.lines.dropFirst().enumerated().map { index, line in
             let fields = try PlanFileFields(line, "\(index + 2)")
             return VaultSalvage.Part(path: try fields.text("copy"), bytes: try fields.number("bytes"))
         }

@@ -13,16 +13,7 @@ func appendUntilKilled(_ path: String, _ acknowledgements: String, afterMicrosec
     let journal = try OpenJournal(
         FilePath(path), vault: vaultID, readOnly: false, clock: .system, options: options)
     let descriptor = open(acknowledgements, O_WRONLY | O_APPEND | O_CREAT, 0o600)
-    var thread = pthread_t()
-    let pause = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    pause.pointee = afterMicroseconds
-    pthread_create(
-        &thread, nil,
-        { argument in
-            usleep(argument?.load(as: UInt32.self) ?? 0)
-            kill(getpid(), SIGKILL)
-            return nil
-        }, pause)
+    killThisProcess(afterMicroseconds: afterMicroseconds)
     var number = 0
     while true {
         let batch = (0..<(number % 3 + 1)).map { entry("\(getpid())-\(number)-\($0)") }

@@ -148,16 +148,7 @@ struct CompactionTests {
             let pause = UInt32(generator.number(0..<20_000))
             await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, pause = pause as UInt32] in
                 let open = try environment(path)
-                var thread = pthread_t()
-                let wait = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-                wait.pointee = pause
-                pthread_create(
-                    &thread, nil,
-                    { argument in
-                        usleep(argument?.load(as: UInt32.self) ?? 0)
-                        kill(getpid(), SIGKILL)
-                        return nil
-                    }, wait)
+                killThisProcess(afterMicroseconds: pause)
                 while true { _ = try open.compact(beside: path + ".beside") }
             }
             let open = try environment(path)

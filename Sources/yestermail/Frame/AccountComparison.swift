@@ -114,3 +114,22 @@ struct ItemDifference {
         return to ?? from ?? ""
     }
 }
+
+extension JSONWriter {
+    /// How many of each kind changed how, as `summary`.
+    mutating func summary(_ sums: [ItemKind: AccountComparison.Sum]) {
+        key("summary")
+        beginObject()
+        for kind in ItemKind.allCases {
+            guard let sum = sums[kind] else { continue }
+            key(text: kind.name)
+            beginObject()
+            for (name, count) in sum.counts {
+                key(text: name)
+                value(count)
+            }
+            endObject()
+        }
+        endObject()
+    }
+}

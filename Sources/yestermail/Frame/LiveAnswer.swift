@@ -94,20 +94,7 @@ struct LiveAnswer {
             json.value(found.folders)
             json.key("messages")
             json.value(found.messages)
-            json.key("summary")
-            json.beginObject()
-            let sums = sums
-            for kind in ItemKind.allCases {
-                guard let sum = sums[kind] else { continue }
-                json.key(text: kind.name)
-                json.beginObject()
-                for (name, count) in sum.counts {
-                    json.key(text: name)
-                    json.value(count)
-                }
-                json.endObject()
-            }
-            json.endObject()
+            json.summary(sums)
             json.key("changes")
             json.beginArray()
             for difference in differences { try change(difference, &json) }

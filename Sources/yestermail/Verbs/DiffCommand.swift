@@ -126,19 +126,7 @@ struct DiffCommand: Verb {
             json.resolved(before.point, key: "from")
             json.resolved(after.point, key: "to")
             json.purged(missing)
-            json.key("summary")
-            json.beginObject()
-            for kind in ItemKind.allCases {
-                guard let sum = comparison.sums[kind] else { continue }
-                json.key(text: kind.name)
-                json.beginObject()
-                for (name, count) in sum.counts {
-                    json.key(text: name)
-                    json.value(count)
-                }
-                json.endObject()
-            }
-            json.endObject()
+            json.summary(comparison.sums)
             json.key("changes")
             json.beginArray()
             for change in comparison.changes {
