@@ -72,8 +72,9 @@ struct ScanCommand: Verb {
                 let report = try scan(account, try source.get(), vault, context)
                 if !report.isComplete { isComplete = false }
             } catch {
+                // What the vault's own disk does not take, it takes of no other account either.
+                if wanted.count == 1 || StorageTrouble(error, vault: vault.directory) != nil { throw error }
                 let failure = Failure(error)
-                if wanted.count == 1 { throw failure }
                 ErrorReport.print(
                     Failure(failure.code, "\(account.state.address): \(failure.message)", hint: failure.hint),
                     isJSON: context.isJSON)
