@@ -20,10 +20,12 @@ struct AccountAddCommand: Verb {
             Examples:
               yestermail account add anna@example.org --source maildir:/home/anna/Maildir
               yestermail account add '*@example.org' --source maildir:/var/mail/%d/%n
-              yestermail account add --accounts addresses.txt --source maildir:/var/mail/%d/%n/Maildir
-              yestermail account add anna@example.org --source imaps://mail.example.org --secret file:/etc/mail/anna
-              yestermail account add --accounts addresses.txt --source imaps://mail.example.org --master backup \
-                --secret systemd:imap
+              yestermail account add --accounts addresses.txt \\
+                --source maildir:/var/mail/%d/%n/Maildir
+              yestermail account add anna@example.org --source imaps://mail.example.org \\
+                --secret file:/etc/mail/anna
+              yestermail account add --accounts addresses.txt \\
+                --source imaps://mail.example.org --master backup --secret systemd:imap
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions

@@ -23,7 +23,8 @@ struct ProveCommand: Verb {
             Examples:
               yestermail prove @184467 --output contract.tlog-proof
               yestermail prove anna m1042 --at 2026-03-03 > contract.tlog-proof
-              yestermail prove anna m1042 --checkpoint /media/usb/checkpoint > contract.tlog-proof
+              yestermail prove anna m1042 --checkpoint /media/usb/checkpoint \\
+                --output contract.tlog-proof
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions

@@ -20,7 +20,7 @@ struct ReplayCommand: Verb {
 
     @Argument(help: "The account.") var account: String
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Flag(help: "Compare with the projections.") var verify = false
 

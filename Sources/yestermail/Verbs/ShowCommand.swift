@@ -20,7 +20,7 @@ struct ShowCommand: Verb {
     @Argument(help: "The account.") var account: String
     @Argument(help: ArgumentHelp("The item: m1042, or <message-id>.", valueName: "item")) var item: String
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Option(help: ArgumentHelp("How many lines of text to show.", valueName: "n")) var lines = 200
 

@@ -19,7 +19,8 @@ struct VerifyLogCommand: Verb {
 
             Examples:
               yestermail verify-log --checkpoint /media/usb/checkpoint
-              yestermail verify-log --checkpoint monday --checkpoint tuesday --key yestermail/6f1ed4f2-…
+              yestermail verify-log --checkpoint monday --checkpoint tuesday \\
+                --key yestermail/6f1ed4f2-…
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
