@@ -68,7 +68,7 @@ struct ProveCommand: Verb {
                 json.key("index")
                 json.value(proof.index)
                 json.key("leaf_hash")
-                if let leaf { json.value(leaf, prefix: "") } else { json.null() }
+                json.optional(hash: leaf)
                 json.checkpointMembers(signed.checkpoint, signed.key)
                 json.key("proof")
                 json.value(utf8: bytes.span)

@@ -108,7 +108,7 @@ struct VerifyLogCommand: Verb {
             json.key("size")
             if let checkpoint = held.checkpoint { json.value(checkpoint.size) } else { json.null() }
             json.key("root_hash")
-            if let checkpoint = held.checkpoint { json.value(checkpoint.root, prefix: "") } else { json.null() }
+            json.optional(hash: held.checkpoint?.root)
             json.key("verdict")
             json.value(held.verdict.name)
             json.key("problem")
@@ -123,7 +123,7 @@ struct VerifyLogCommand: Verb {
             json.key("file")
             json.value(finding.file)
             json.key("txid")
-            if let transaction = finding.transaction { json.value(transaction.rawValue) } else { json.null() }
+            json.optional(finding.transaction)
             json.key("problem")
             json.value(finding.description)
             json.endObject()
