@@ -31,6 +31,23 @@ struct CommandLineStatusTests {
         try holds(program.run("account", "remove", "anna", "--json"), 6, "refused")
     }
 
+    @Test("Every example in a help text stands in one line of a terminal of 80 columns, to be copied as it is")
+    func examples() throws {
+        let dump = try CommandLineProgram(vault: Scratch("help").path).run("--experimental-dump-help")
+        var examples = 0
+        func look(_ command: [String: Any]) {
+            let discussion = command["discussion"] as? String ?? ""
+            // What is indented is not to be broken; everything else is filled anew.
+            for line in discussion.split(separator: "\n") where line.hasPrefix("  ") {
+                examples += 1
+                #expect(line.count <= 80, "\(line)")
+            }
+            for verb in command["subcommands"] as? [[String: Any]] ?? [] { look(verb) }
+        }
+        look(try #require(try dump.object["command"] as? [String: Any]))
+        #expect(examples > 50)
+    }
+
     @Test("Errors say what, why and what to do")
     func threeParts() throws {
         let answer = try CommandLineProgram(vault: Scratch("empty").appending("none")).run("scan")

@@ -182,9 +182,9 @@ extension JSONWriter {
             key("gap")
             beginObject()
             key("from")
-            if let from = gap.from { value(from) } else { null() }
+            optional(gap.from)
             key("to")
-            if let to = gap.to { value(to) } else { null() }
+            optional(gap.to)
             endObject()
         }
         endObject()

@@ -220,11 +220,4 @@ extension JSONWriter {
         }
         endArray()
     }
-
-    mutating func texts(_ name: StaticString, _ list: [String]) {
-        key(name)
-        beginArray()
-        for text in list { value(text) }
-        endArray()
-    }
 }

@@ -33,11 +33,11 @@ struct GapsCommand: Verb {
                         json.beginObject()
                         json.accountNames(account)
                         json.key("from")
-                        if let from = gap.from { json.value(from) } else { json.null() }
+                        json.optional(gap.from)
                         json.key("to")
-                        if let to = gap.to { json.value(to) } else { json.null() }
+                        json.optional(gap.to)
                         json.key("txid")
-                        if let id = gap.transaction { json.value(id.rawValue) } else { json.null() }
+                        json.optional(gap.transaction)
                         json.endObject()
                     }
                 } else {

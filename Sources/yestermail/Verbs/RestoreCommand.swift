@@ -15,7 +15,8 @@ struct RestoreCommand: ParsableCommand {
             restore --plan runs it later. It can be interrupted and run again: what is done is skipped. Every restore is an operation in the journal and can be taken back with undo.
 
             Examples:
-              yestermail restore account anna --at 'yesterday 14:00' --to maildir:/tmp/anna --dry-run
+              yestermail restore account anna --at 'yesterday 14:00' \\
+                --to maildir:/tmp/anna --dry-run
               yestermail restore undelete anna --from '3 days ago' --to now
               yestermail restore item anna m1042 --at before:m1042
               yestermail restore --plan FILE
@@ -79,7 +80,8 @@ struct RestoreAccountCommand: Verb {
             Examples:
               yestermail restore account anna --at 2026-03-03 --to maildir:/tmp/anna
               yestermail restore account anna --at 'monday 09:30' --exact --yes
-              yestermail restore account anna --to maildir:/tmp/all --include-deleted --since 2026-01-01
+              yestermail restore account anna --to maildir:/tmp/all \\
+                --include-deleted --since 2026-01-01
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -145,8 +147,9 @@ struct RestoreUndeleteCommand: Verb {
             flag \\Deleted and with the keyword undelete_DD_MM_YY. What was deleted exactly at either end is included.
 
             Examples:
-              yestermail restore undelete anna --from 'yesterday 16:00' --to 'yesterday 17:00'
-              yestermail restore undelete anna --from 2026-03-01 --to 2026-03-03 --into 'Undeleted'
+              yestermail restore undelete anna --from 'yesterday 16:00'
+              yestermail restore undelete anna --from 2026-03-01 --to 2026-03-03 \\
+                --into 'Undeleted'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions

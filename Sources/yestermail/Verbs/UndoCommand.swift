@@ -25,7 +25,8 @@ struct UndoCommand: Verb {
             Examples:
               yestermail operation list
               yestermail undo 5e21c0de --dry-run
-              yestermail undo --account anna --from 'monday 09:00' --to 'monday 09:30' --where 'change:deleted folder:INBOX'
+              yestermail undo --account anna --from 'monday 09:00' --to 'monday 09:30' \\
+                --where 'change:deleted folder:INBOX'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
