@@ -339,6 +339,39 @@ struct RestoreStrategyTests {
         #expect(try scene.program.run("operation", "show", operation).text.contains("broken"))
     }
 
+    @Test("A folder that is gone, or there, is restored by its id, with the mail that was in it")
+    func folderItem() throws {
+        let scene = try CommandLineScene()
+        scene.maildir.makeFolder(".Gone")
+        scene.maildir.makeFolder(".Gone.Below")
+        for name in ["7.g:2,", "8.h:2,"] { scene.maildir.deliver(".Gone", name, "in it \(name)") }
+        scene.maildir.deliver(".Gone.Below", "9.i:2,", "below it")
+        try scene.program.run("scan")
+        scene.maildir.remove(".Gone", "8.h:2,")
+        try scene.program.run("scan")
+        let there = try #require(try scene.program.run("time", "now", "--json").object["resolved"] as? [String: Any])
+        let folders = try scene.program.run("ls", "anna", "--json").lines
+        let folder = try #require(folders.first { $0["path"] as? String == "Gone" }?["item"] as? String)
+        scene.maildir.removeFolder(".Gone")
+        scene.maildir.removeFolder(".Gone.Below")
+        try scene.program.run("scan")
+        func restored(_ name: String, _ more: String...) throws -> [String] {
+            let out = scene.scratch.appending(name)
+            let answer = try scene.program.run(
+                ["restore", "item", "anna", folder, "--to", "maildir:\(out)", "--json"] + more)
+            #expect(try answer.status == 0 && answer.object["restored"] as? Int == 1, "\(answer.text)\(answer.error)")
+            let found = content(out)
+            #expect(found.messages.map(\.digest) == [Digest(hashing: Array("in it 7.g:2,".utf8).span.bytes)])
+            return Set(found.messages.map(\.folder.description)).sorted()
+        }
+        #expect(try restored("gone") == ["Gone"])
+        #expect(try restored("then", "--at", "@\(there["txid"] as? Int ?? 0)") == ["Gone"])
+        #expect(try restored("other", "--into", "Other") == ["Other"])
+        let again = try scene.program.run(
+            "restore", "item", "anna", folder, "--to", "maildir:\(scene.scratch.appending("gone"))")
+        #expect(again.text.hasPrefix("0 restored"), "\(again.text)")
+    }
+
     @Test(
         "Before an account was first looked at as a whole, and while a scan goes on, an answer says that it does not know all"
     )
@@ -439,6 +472,28 @@ struct RestoreStrategyTests {
                 "maildir:\(scene.scratch.appending("none"))", "--json"
             ).object
             #expect(((plan["resolved"] as? [String: Any])?["gap"] != nil) == isBlind)
+        }
+        let (file, none) = (scene.scratch.appending("blind.plan").string, "maildir:\(scene.scratch.appending("none"))")
+        #expect(
+            try scene.program.run(
+                "restore", "account", "anna", "--at", inside, "--to", none, "--save-plan", file
+            ).status == 0)
+        let later = try scene.program.run("restore", "--plan", file, "--dry-run", "--json").object
+        #expect((later["resolved"] as? [String: Any])?["gap"] != nil)
+        #expect((later["warnings"] as? [String])?.contains { $0.contains("nobody was watching") } == true)
+        let ours = CommandLineProgram(vault: scene.scratch.appending("ours"))
+        try ours.run("init")
+        let foreign = [
+            "restore", "external", scene.program.vault.string, "--at", inside, "--to",
+            "maildir:\(scene.scratch.appending("there"))/%u",
+        ]
+        #expect(try ours.run(foreign + ["--dry-run"]).text.contains("nobody was watching"))
+        #expect(try ours.run(foreign + ["--save-plan", file]).status == 0)
+        #expect(try ours.run("restore", "--plan", file, "--dry-run").text.contains("nobody was watching"))
+        for format in ["vault", "eml"] {
+            let out = scene.scratch.appending("all-\(format)").string
+            let exported = try scene.program.run("export", "--all", out, "--at", inside, "--format", format, "--json")
+            #expect(try (exported.object["warnings"] as? [String])?.count == 1, "\(exported.text)")
         }
         let report = try scene.program.run(
             "restore", "account", "anna", "--at", inside, "--to", "maildir:\(scene.scratch.appending("out"))", "--json"

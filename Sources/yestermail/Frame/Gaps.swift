@@ -46,6 +46,12 @@ extension OpenVault {
         return found
     }
 
+    /// The gap of the account in which a time lies that was asked for.
+    func gap(of account: AccountNumber, at point: ResolvedTime) throws -> Gap? {
+        guard let time = point.asked else { return nil }
+        return try gaps(of: account).first { $0.contains(time) }
+    }
+
     /// Whether another process captures the account just now.
     private func isCaptured(_ account: AccountNumber) throws -> Bool {
         guard Directory.isWritable(directory.appending("locks")) else { return false }

@@ -14,6 +14,8 @@ struct ResolvedTime {
     var isNewest: Bool
     /// Nobody was watching then: the answer is what was known, not what was.
     var gap: Gap?
+    /// The instant that was asked for, where it was not simply the newest state.
+    var asked: Timestamp?
 }
 
 /// What a range of times came to.
@@ -86,6 +88,7 @@ extension CommandContext {
         }
         if expression != .last {
             let time = asked ?? found.time
+            found.asked = time
             found.gap = try landmarks.gaps().first { $0.contains(time) }
         }
         say(role, found, echo)

@@ -141,6 +141,9 @@ struct Restoring {
         for warning in plan.warnings { context.remark("warning: \(warning)") }
         // Said already when the time was read; here for the report and for the journal.
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
+        plan.unwatched = ((point.gap.map { [$0] } ?? []) + (range?.gaps ?? [])).map {
+            Unwatched(from: $0.from, to: $0.to)
+        }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
             try FileArgument(file).write {

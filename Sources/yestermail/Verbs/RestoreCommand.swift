@@ -110,7 +110,8 @@ struct RestoreItemCommand: Verb {
     static let configuration = CommandConfiguration(
         commandName: "item", abstract: "Single items as of any time, still there or long gone.",
         discussion: """
-            Without --at, an item as it is now; one that is deleted, as it was just before.
+            Without --at, an item as it is now; one that is deleted, as it was just before. A folder comes with the mail \
+            that was in it, and without the folders below.
 
             Examples:
               yestermail restore item anna m1042
