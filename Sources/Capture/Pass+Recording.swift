@@ -213,6 +213,7 @@ extension Pass {
         guard let pointer = try projections.pointer(account, item, asOf: try projections.position()), pointer.isDeleted,
             let before = try vault.journal.state(item, at: pointer).state.message, before.digest == state.digest
         else { return nil }
+        returned?.isBack(item)
         report.returned += 1
         var kinds: ChangeKinds = .returned
         if before.folder != state.folder { kinds.insert(.moved) }

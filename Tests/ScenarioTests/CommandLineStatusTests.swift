@@ -89,10 +89,11 @@ struct CommandLineStatusTests {
     @Test("A scan records what it did, and the gap before it")
     func gaps() throws {
         let scene = try CommandLineScene()
-        #expect(try scene.program.run("gaps", "--json").lines.map { $0["to"] is NSNull } == [true])
+        #expect(try scene.program.run("gaps", "--json").lines.map { $0["to"] is NSNull } == [false, true])
         try scene.program.run("scan")
         let gaps = try scene.program.run("gaps", "--json").lines
-        #expect(gaps.map { $0["to"] is NSNull } == [false, true])
+        #expect(gaps.map { $0["to"] is NSNull } == [false, false, true])
+        #expect(gaps.map { $0["from"] is NSNull } == [true, false, false])
         let events = try scene.program.run("log", "dump", "--account", "anna").lines
             .compactMap { ($0["event"] as? [String: Any])?["type"] as? String }
         #expect(events == ["scan_completed", "gap", "scan_completed"])

@@ -43,7 +43,8 @@ struct GapsCommand: Verb {
                 } else {
                     let lasted = gap.from.map { (gap.to ?? context.now).rawValue - $0.rawValue }
                     table.addRow([
-                        account.state.address, gap.from.map { context.text($0) } ?? "never scanned",
+                        account.state.address,
+                        gap.from.map { context.text($0) } ?? (gap.to == nil ? "never scanned" : "the beginning"),
                         gap.to.map { context.text($0) } ?? "open",
                         lasted.map { Quantity.duration(microseconds: $0) } ?? "",
                         gap.transaction.map { "\($0)" } ?? "",
