@@ -217,6 +217,15 @@ let package = Package(
     ]
 )
 
+// Only for `Tools/torture guided`, which says so: it links with the fuzzer's own runtime alone.
+if Context.environment["YESTERMAIL_GUIDED_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "yestermail-guided-fuzz", dependencies: ["FuzzTargets"], path: "Tools/fuzz-coverage",
+            exclude: ["run"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
+
 for target in package.targets
 where target.type != .system && !["CKernels", "BenchmarkLoops", "RecordingDisk"].contains(target.name) {
     target.swiftSettings =

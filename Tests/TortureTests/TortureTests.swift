@@ -117,5 +117,5 @@ struct TortureTests {
     func simulation() { torture(["simulate"], "--count", 500) }
 
     @Test("Whatever bytes a decoder is given, it comes to an end")
-    func fuzz() { torture(["fuzz"], "--count", 20_000) }
+    func fuzz() { torture(["fuzz"], "--count", 200_000) }
 }

@@ -1,6 +1,9 @@
 internal import Events
 
 extension FuzzTarget {
+    /// Whether `withChecksums` does something.
+    public var hasChecksums: Bool { [.record, .segment, .sealed, .pack].contains(self) }
+
     /// Puts right the checksums in bytes that were changed, as far as they can be found, so that what lies behind them is tried too.
     public func withChecksums(_ bytes: inout [UInt8]) {
         switch self {
