@@ -16,14 +16,18 @@ extension BlobStore {
         }
     }
 
-    /// All that is wrong with the pages and rows of the index as it lies in the file. Reads by `pread` only.
-    public static func verifyIndex(_ path: String) -> [BlobFinding] {
-        PageWalk.verify(path + "/index", tables: BlobIndex.tables, optional: BlobIndex.newTables, row: BlobIndex.fault)
-            .map {
-                BlobFinding(
-                    kind: .index, pack: "index/data.mdb", offset: UInt64(clamping: $0.offset), reason: $0.description,
-                    digests: [])
-            }
+    /// All that is wrong with the pages and rows of the index as it lies in the file. Reads by `pread` only. `vault`: the 16 bytes of
+    /// the one whose index it must be; nil where they are not known.
+    public static func verifyIndex(_ path: String, vault: [UInt8]?) -> [BlobFinding] {
+        PageWalk.verify(
+            path + "/index", tables: BlobIndex.tables, optional: BlobIndex.newTables,
+            row: { BlobIndex.fault($0, $1, $2, of: vault) }
+        )
+        .map {
+            BlobFinding(
+                kind: .index, pack: "index/data.mdb", offset: UInt64(clamping: $0.offset), reason: $0.description,
+                digests: [])
+        }
     }
 
     /// Whether there are packs the index has never heard of: it is empty, or has fallen back to an older state.
@@ -114,10 +118,13 @@ extension BlobStore {
 
 extension BlobIndex {
     /// What is wrong with a row of the index by itself, or nil.
-    static func fault(_ table: String, _ key: RawSpan, _ value: RawSpan) -> String? {
+    static func fault(_ table: String, _ key: RawSpan, _ value: RawSpan, of vault: [UInt8]?) -> String? {
         switch table {
         case "packs": key.byteCount == 4 && PackRow(key: key, value: value) != nil ? nil : "a pack's row is damaged"
-        case "meta": value.byteCount == 18 ? nil : "the row of the vault is damaged"
+        case "meta":
+            value.byteCount == 18 && value.integer(16, as: UInt16.self) == PackFormat.version
+                && vault.map { value.part(0, 16).isEqual(to: $0.raw) } != false
+                ? nil : "the row of the vault is damaged"
         default:
             key.byteCount == Digest.byteCount && BlobLocation(value: value) != nil ? nil : "a blob's row is damaged"
         }

@@ -22,7 +22,8 @@ public enum VaultInspection {
     /// Looks at every page. A part that is missing is none of its findings: opening makes it again.
     public static func run(_ directory: FilePath) throws -> [Finding] {
         var found: [Finding] = []
-        do { _ = try VaultFormat(readingIn: directory) } catch let failure as Failure {
+        var id: UniqueID?
+        do { id = try VaultFormat(readingIn: directory).id } catch let failure as Failure {
             // What is no vault at all, or a newer one, is not damaged.
             let isVault = Directory.exists(directory.appending("journal/segments"))
             guard isVault, failure.code == .damaged || failure.code == .noVault else { throw failure }
@@ -39,7 +40,7 @@ public enum VaultInspection {
         }
         let blobs = directory.appending("blobs")
         if Directory.exists(blobs.appending("index/data.mdb")) {
-            for finding in BlobStore.verifyIndex(blobs.string) {
+            for finding in BlobStore.verifyIndex(blobs.string, vault: id?.bytes) {
                 found.append(
                     Finding(
                         part: .blobs, file: "blobs/index/data.mdb", offset: Int(clamping: finding.offset),

@@ -85,7 +85,7 @@ struct VaultOpening {
 
     private func openIndex(_ verifies: Bool, _ end: UncleanEnd) throws {
         var why = indexFault
-        if why == nil, verifies { why = BlobStore.verifyIndex(blobs.string).first.map { "\($0)" } }
+        if why == nil, verifies { why = BlobStore.verifyIndex(blobs.string, vault: id.bytes).first.map { "\($0)" } }
         guard let why else { return }
         try refuseIfOpen(end, "the index of the blobs is damaged (\(why))")
         let place = blobs.appending("index")

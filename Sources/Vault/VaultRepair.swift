@@ -40,7 +40,8 @@ public enum VaultRepair {
             ).run()
             let blobs = directory.appending("blobs")
             if Directory.exists(blobs.appending("index/data.mdb")),
-                let why = BlobStore.indexFault(blobs.string) ?? BlobStore.verifyIndex(blobs.string).first?.reason
+                let why = BlobStore.indexFault(blobs.string)
+                    ?? BlobStore.verifyIndex(blobs.string, vault: id.bytes).first?.reason
             {
                 try quarantine.setAside(blobs.appending("index"))
                 report(

@@ -108,6 +108,26 @@ struct HealingTests {
         }
     }
 
+    @Test("An index of blobs that names another vault, or another version, is found, and made anew")
+    func strangeIndex() throws {
+        let mail = try MailVault()
+        let id = try OpenVault(mail.path, readOnly: true).id.bytes
+        let file = mail.path.appending("blobs/index/data.mdb")
+        let sound = try #require(Tree.read(file))
+        for offset in [0, 17] {
+            var bytes = sound
+            for at in 0..<bytes.count - 18 where Array(bytes[at..<at + 16]) == id { bytes[at + offset] ^= 4 }
+            #expect(bytes != sound)
+            Tree.write(file, bytes)
+            let inspected = try VaultInspection.run(mail.path)
+            #expect(inspected.map(\.file) == ["blobs/index/data.mdb"])
+            let found = try mail.repair()
+            #expect(found.map(\.file) == ["blobs/index/data.mdb"])
+            #expect(try mail.unreadable().isEmpty)
+            #expect(try mail.repair().isEmpty)
+        }
+    }
+
     @Test("A copy of segments, packs and header alone opens, and is the whole vault")
     func copied() throws {
         let mail = try MailVault()

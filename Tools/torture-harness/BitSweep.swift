@@ -320,7 +320,7 @@ private final class SmallVault {
                 }
             case "blobs" where open == nil:
                 if BlobStore.indexFault(vault.appending("blobs").string) != nil { return .named }
-                files = BlobStore.verifyIndex(vault.appending("blobs").string).map { _ in name }
+                files = BlobStore.verifyIndex(vault.appending("blobs").string, vault: nil).map { _ in name }
             case "blobs":
                 var options = BlobCheckOptions()
                 options.threads = 1
