@@ -25,7 +25,6 @@ public final class BlobEncoder {
     /// The window and the literals of a message that is split window by window.
     private let window = ByteBuffer()
     private let literals = ByteBuffer()
-    private var literalsBeforeParts = 0
 
     /// Literal bytes of one message that stay in the text; more become raw parts.
     static let literalLimit = 1 << 20

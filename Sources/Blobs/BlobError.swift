@@ -1,4 +1,5 @@
 public import Events
+internal import Glibc
 
 /// Why blobs could not be stored or read.
 public enum BlobError: Error, Hashable, Sendable {
@@ -19,7 +20,13 @@ public enum BlobError: Error, Hashable, Sendable {
 
     /// The disk, or the quota, is full.
     public var isNoSpace: Bool {
-        if case .system(_, _, let code) = self { return code == 28 || code == 122 }
+        if case .system(_, _, let code) = self { return code == ENOSPC || code == EDQUOT }
+        return false
+    }
+
+    /// The process may not write here.
+    public var isPermission: Bool {
+        if case .system(_, _, let code) = self { return [EACCES, EPERM, EROFS].contains(code) }
         return false
     }
 }

@@ -291,7 +291,9 @@ final class FrameChecker {
             let found = [places[number], condemned[number]].compactMap { $0 }
             if found.isEmpty { strangers.append(entry.digest) }
             for place in found
-            where place.pack == row.number && Int(place.offset) == offset && Int(place.entry) == number {
+            where place.pack == row.number && Int(place.offset) == offset && Int(place.entry) == number
+                && place.size == entry.size
+            {
                 if header.kind == .parts { sum.pointedParts += 1 } else { sum.pointedMessages += 1 }
             }
         }

@@ -171,7 +171,8 @@ extension BlobStore {
         }
     }
 
-    private static func eachPart(_ recipe: RawSpan, _ body: (Digest) throws -> Void) throws {
+    /// The parts a recipe is made of, in order.
+    static func eachPart(_ recipe: RawSpan, _ body: (Digest) throws -> Void) throws {
         var parser = RecipeParser(recipe)
         while let operation = parser.next() {
             switch operation {

@@ -70,16 +70,7 @@ final class PackWalk {
             guard RecipeParser.fault(in: recipe, size: entry.size, literals: entry.length - entry.recipeLength) == nil
             else { return nil }
             var parts: [Digest] = []
-            var parser = RecipeParser(recipe)
-            while let operation = parser.next() {
-                switch operation {
-                case .literal: break
-                case .raw(let count, let digests), .base64(let count, _, _, _, let digests):
-                    for number in 0..<RecipeOperation.partCount(count) {
-                        parts.append(parser.digest(at: digests + number * Digest.byteCount))
-                    }
-                }
-            }
+            try BlobStore.eachPart(recipe) { parts.append($0) }
             if try store.known(parts, .parts).contains(false) { return nil }
         }
         return entries.map { EncodedEntry(digest: $0.digest, size: $0.size) }

@@ -7,6 +7,8 @@ internal import Vault
 /// there, they are the same items again and their histories go on.
 struct ReturnedItems: Sendable {
     private var items: [[UInt8]: ItemID] = [:]
+    /// Those that were found: put into two places, an item is in the one that is read first, and the other has a copy.
+    private var found: Set<ItemID> = []
 
     /// Of the restores that were recorded since the account's last scan, or the beginning of its watch.
     init(_ vault: OpenVault, _ projections: OpenProjections, _ account: AccountNumber) throws {
@@ -22,8 +24,11 @@ struct ReturnedItems: Sendable {
     }
 
     func item(folder: [UInt8], name: [UInt8]) -> ItemID? {
-        items.isEmpty ? nil : items[ReturnedItems.key(folder, name)]
+        guard let item = items[ReturnedItems.key(folder, name)], !found.contains(item) else { return nil }
+        return item
     }
+
+    mutating func isBack(_ item: ItemID) { found.insert(item) }
 
     private static func key(_ folder: [UInt8], _ name: [UInt8]) -> [UInt8] { folder + [0] + name }
 }

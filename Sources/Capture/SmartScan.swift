@@ -30,7 +30,7 @@ public struct SmartScan {
         let capture = try AccountCapture(vault, account, source)
         capture.confirmedLossPercent = lossPercent
         let began = vault.clock.now()
-        let gap = try vault.coverageEnd(of: account.number).map { note(.gap, from: $0, to: began) }
+        let seen = try vault.coverageEnd(of: account.number)
         let report: PassReport
         do {
             report = try capture.pass(.all, origin: .scan, deep: deep, progress: progress)
@@ -48,6 +48,8 @@ public struct SmartScan {
             ])
             throw error
         }
+        // Until all of it was looked at: what was recorded meanwhile is half of what was there.
+        let gap = seen.map { note(.gap, from: $0, to: vault.clock.now()) }
         try vault.commit(
             ([gap, unlisted(report), completed(report, began)] as [Note?]).compactMap { $0 }.map { entry($0) })
         try vault.journal.sealFullSegments()

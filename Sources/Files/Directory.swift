@@ -103,15 +103,6 @@ extension Directory {
 }
 
 extension Directory {
-    /// Bytes that a file takes on the disk.
-    public static func allocatedBytes(_ path: FilePath) throws(FileError) -> Int {
-        var found = stat()
-        guard path.withPlatformString({ stat($0, &found) }) == 0 else { throw FileError.last("stat", path) }
-        return Int(found.st_blocks) * 512
-    }
-}
-
-extension Directory {
     /// Whether the path leads to a directory.
     public static func isDirectory(_ path: FilePath) -> Bool {
         var found = stat()

@@ -3,10 +3,6 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// One LMDB environment: a directory with `data.mdb` and `lock.mdb`, and the tables in it.
 ///
 /// The rules of `Specs/Format/LMDB.md` are kept here: no WRITEMAP, NOTLS always, a map so large that it never has to

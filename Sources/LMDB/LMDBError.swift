@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import Glibc
 
 /// What LMDB answered when it did not do as it was asked.
 public struct LMDBError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -16,13 +17,15 @@ public struct LMDBError: Error, Hashable, Sendable, CustomStringConvertible {
         self.during = during
     }
 
-    /// The disk, or the quota, is full. LMDB reports a short write as `EIO` (5): ask the file system before
+    /// The disk, or the quota, is full. LMDB reports a short write as `EIO`: ask the file system before
     /// telling a person that the disk is broken.
-    public var mayBeNoSpace: Bool { code == 28 || code == 122 || code == 5 }
-    /// The process may not write here (`EACCES`, `EPERM`, `EROFS`).
-    public var isPermission: Bool { code == 13 || code == 1 || code == 30 }
-    /// `ENOENT`.
-    public var isMissing: Bool { code == 2 }
+    public var mayBeNoSpace: Bool { isInputOutput || code == ENOSPC || code == EDQUOT }
+    /// `EIO`: the disk, or a write that was cut short.
+    public var isInputOutput: Bool { code == EIO }
+    /// The process may not write here.
+    public var isPermission: Bool { [EACCES, EPERM, EROFS].contains(code) }
+    /// `data.mdb` is not there, or its directory.
+    public var isMissing: Bool { code == ENOENT }
     /// LMDB says itself that the file is not what it should be.
     public var isDamage: Bool {
         // No sound tree is deeper than a cursor's stack.

@@ -58,9 +58,6 @@ public final class MaildirWatcher {
         queue = try InotifyQueue(path: [])
     }
 
-    /// Readable (`POLLIN`) when ``next(timeoutMilliseconds:)`` would return changes.
-    public var fileDescriptor: Int32 { queue.descriptor.raw }
-
     /// The number of watches, of which `fs.inotify.max_user_watches` is the limit: three for each folder.
     public var watchCount: Int { watches.count }
 

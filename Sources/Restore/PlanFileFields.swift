@@ -60,6 +60,23 @@ struct PlanFileFields {
         }
     }
 
+    /// When nobody was watching; none where the file does not say.
+    func gaps() throws -> [Unwatched] {
+        guard has("gaps") else { return [] }
+        guard case .list(let list)? = fields["gaps"] else { throw wrong("gaps") }
+        return try list.map { value in
+            guard case .list(let ends) = value, ends.count == 2 else { throw wrong("gaps") }
+            let times = try ends.map { end -> Timestamp? in
+                switch end {
+                case .null: return nil
+                case .number(let number): return Timestamp(rawValue: Int64(clamping: number))
+                default: throw wrong("gaps")
+                }
+            }
+            return Unwatched(from: times[0], to: times[1])
+        }
+    }
+
     func path(_ name: String) throws -> [[UInt8]]? {
         if case .null? = fields[name] { return nil }
         let path = try list(name)

@@ -22,6 +22,16 @@ public struct Recovery {
         /// Messages no transaction names whose bytes are damaged.
         public var damaged: [Digest] = []
         public var account: String?
+        /// States whose messages are nowhere in the store.
+        public var missing: [Missing] = []
+    }
+
+    /// A state that the journal has, and of which the bytes are lost.
+    public struct Missing: Hashable, Sendable {
+        public var account: AccountNumber
+        public var item: ItemID
+        public var transaction: TransactionID
+        public var digest: Digest
     }
 
     /// The account that holds what nobody knows the owner of.
@@ -36,6 +46,7 @@ public struct Recovery {
     ) throws -> Report {
         let unnamed = try unnamed(in: vault)
         var report = Report()
+        report.missing = try missing(in: vault)
         guard !unnamed.isEmpty else { return report }
         let reader = vault.blobs.reader()
         var account: Account?
@@ -109,6 +120,33 @@ public struct Recovery {
         }
         return found
     }
+
+    /// The states whose messages the store has not, oldest first.
+    private static func missing(in vault: OpenVault) throws -> [Missing] {
+        var found: [Missing] = []
+        var group: [Missing] = []
+        func look() throws {
+            let places = try vault.blobs.locations(of: group.map(\.digest))
+            found += zip(group, places).filter { $0.1 == nil }.map(\.0)
+            group.removeAll(keepingCapacity: true)
+        }
+        try vault.journal.scan(from: TransactionID(rawValue: 1), through: try vault.journal.head().transaction) {
+            record in
+            guard !record.isLost else { return true }
+            for change in try record.transaction().entry.changes where !change.kinds.isDisjoint(with: bringing) {
+                guard let digest = change.state.message?.digest else { continue }
+                group.append(
+                    Missing(account: record.account, item: change.item, transaction: record.id, digest: digest))
+            }
+            if group.count >= 4_096 { try look() }
+            return true
+        }
+        try look()
+        return found
+    }
+
+    /// Changes with which a message first has its bytes.
+    private static let bringing: ChangeKinds = [.created, .content]
 
     /// The messages of the store that no state of the journal names, in the order in which they lie.
     private static func unnamed(in vault: OpenVault) throws -> [Digest] {

@@ -26,6 +26,8 @@ public struct RestorePlan: Sendable {
     public var takesNames = true
     /// What a person should know before it runs.
     public var warnings: [String] = []
+    /// When nobody was watching: the restore is as of a time inside, or of a range that begins or ends inside.
+    public var unwatched: [Unwatched] = []
 
     init(_ request: RestoreRequest) { self.request = request }
 
@@ -130,4 +132,14 @@ public struct RestoreReport: Sendable {
     public var bytes: UInt64 = 0
 
     init(_ operation: UniqueID) { self.operation = operation }
+}
+
+/// A time in which nobody was watching an account.
+public struct Unwatched: Hashable, Sendable {
+    /// Nil: it had never been looked at.
+    public var from: Timestamp?
+    /// Nil: it went on.
+    public var to: Timestamp?
+
+    public init(from: Timestamp?, to: Timestamp?) { (self.from, self.to) = (from, to) }
 }

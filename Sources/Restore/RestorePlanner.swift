@@ -22,6 +22,8 @@ public struct RestorePlanner {
     private var folderIndex: [[UInt8]: Int] = [:]
     var present: [PresentFolder] = []
     private var folderStates: [UInt32: FolderState] = [:]
+    /// Folders that are wanted themselves, by number.
+    private var wantedFolders: [UInt32: FolderState] = [:]
 
     /// Plans `request`, out of `vault`. `known`: names that messages were given when they were delivered to that target
     /// before, as a ``ForeignMap`` has them; nil: what `vault` itself knows of that.
@@ -77,6 +79,11 @@ public struct RestorePlanner {
             plan.skipped += all - messages.count
         }
         if case .account = request.selection, request.into == nil { try planFolders() }
+        for (number, state) in wantedFolders.sorted(by: { $0.key < $1.key }) where request.into == nil {
+            if try plannedFolder(state, for: ItemID(.folder, number)).map({ plan.folders[$0].exists }) ?? false {
+                plan.skipped += 1
+            }
+        }
         if isAboutMessages {
             // Places, not copies of what may be a hundred thousand messages.
             var byFolder: [Int: [Int32]] = [:]
@@ -111,7 +118,27 @@ public struct RestorePlanner {
         var state: MessageState
     }
 
-    private func selectedMessages() throws -> [Wanted] {
+    /// The messages that were in a folder: as of the point, or, where it is gone by then, those that went with it.
+    private mutating func messages(in folder: ItemID, _ pointer: StatePointer) throws -> [ItemPointer] {
+        let account = request.account.number
+        guard let state = try vault.journal.state(folder, at: pointer).state.folder else { return [] }
+        wantedFolders[folder.number] = state
+        var candidates: [ItemPointer] = []
+        try projections.pointers(account, asOf: request.point) { found in
+            guard found.item.kind == .message, found.pointer.isDeleted == pointer.isDeleted,
+                !pointer.isDeleted || found.pointer.transaction == pointer.transaction
+            else { return }
+            candidates.append(found)
+        }
+        var inside: Set<ItemID> = []
+        candidates.sort { ($0.pointer.transaction, $0.pointer.index) < ($1.pointer.transaction, $1.pointer.index) }
+        try vault.journal.states(candidates) { recorded in
+            if recorded.state.message?.folder == folder.number { inside.insert(recorded.item) }
+        }
+        return candidates.filter { inside.contains($0.item) }
+    }
+
+    private mutating func selectedMessages() throws -> [Wanted] {
         let account = request.account.number
         var pointers: [ItemPointer] = []
         switch request.selection {
@@ -142,8 +169,14 @@ public struct RestorePlanner {
                         .notFound, "\(item) was not in \(request.account.state.address) yet at \(request.point)",
                         hint: "Its first state: yestermail history \(request.account.state.address) \(item)")
                 }
-                pointers.append(ItemPointer(item, pointer))
+                if item.kind == .folder {
+                    pointers += try messages(in: item, pointer)
+                } else {
+                    pointers.append(ItemPointer(item, pointer))
+                }
             }
+            var seen: Set<ItemID> = []
+            pointers = pointers.filter { seen.insert($0.item).inserted }
         case .deleted(let range, _):
             // As of the point, not as of now: what has come back since is there, and will be found.
             try projections.pointers(account, asOf: request.point) { found in
@@ -237,7 +270,9 @@ public struct RestorePlanner {
         }
         let key = message.state.folder
         let state: FolderState
-        if let known = folderStates[key], asOf == request.point {
+        if let wanted = wantedFolders[key] {
+            state = wanted
+        } else if let known = folderStates[key], asOf == request.point {
             state = known
         } else if let pointer = try projections.pointer(request.account.number, ItemID(.folder, key), asOf: asOf),
             let found = try vault.journal.state(ItemID(.folder, key), at: pointer).state.folder
@@ -246,7 +281,7 @@ public struct RestorePlanner {
         } else {
             state = FolderState(path: [Array("unknown_\(key < 10 ? "0" : "")\(key)".utf8)], sourceName: [])
         }
-        if asOf == request.point { folderStates[key] = state }
+        if asOf == request.point, wantedFolders[key] == nil { folderStates[key] = state }
         return try plannedFolder(state, for: message.item)
     }
 

@@ -17,6 +17,7 @@ public struct SavedPlan: Sendable {
     /// Steps in the file.
     public let steps: Int
     public let folders: Int
+    public let unwatched: [Unwatched]
 
     static let version: UInt64 = 1
     /// Lines and files that are longer are something else.
@@ -111,6 +112,18 @@ public struct SavedPlan: Sendable {
         json.value(request.verifiesBytes)
         json.key("new_address")
         if let newAddress { json.value(newAddress) } else { json.null() }
+        if !plan.unwatched.isEmpty {
+            json.key("gaps")
+            json.beginArray()
+            for gap in plan.unwatched {
+                json.beginArray()
+                for end in [gap.from, gap.to] {
+                    if let end { json.value(UInt64(clamping: end.rawValue)) } else { json.null() }
+                }
+                json.endArray()
+            }
+            json.endArray()
+        }
         json.key("new_folders")
         json.value(plan.newFolders)
         json.key("steps")
@@ -184,6 +197,7 @@ public struct SavedPlan: Sendable {
         request = try SavedPlan.request(header, &rest, vault)
         kind = try header.text("kind")
         newAddress = try header.textOrNull("new_address")
+        unwatched = try header.gaps()
         var allowed: [Digest: UInt32] = [:]
         for (index, line) in rest.enumerated() {
             allowed[try SavedPlan.line(PlanFileFields(line, "\(lines.count - rest.count + index + 1)")), default: 0] +=
@@ -291,6 +305,7 @@ public struct SavedPlan: Sendable {
     /// be more than was planned then is left out, with a warning.
     public func narrowed(_ fresh: RestorePlan) -> RestorePlan {
         var plan = fresh
+        plan.unwatched = unwatched
         var left = allowed
         func isAllowed(_ line: Digest) -> Bool {
             guard let count = left[line], count > 0 else { return false }

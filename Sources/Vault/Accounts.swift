@@ -78,6 +78,14 @@ extension OpenVault {
         return TransactionID(rawValue: range.lowerBound)
     }
 
+    /// The right to change the accounts of the vault. Throws when another process has it.
+    public func lockDirectory() throws -> CaptureLock {
+        guard let lock = try captureLock(.directory) else {
+            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
+        }
+        return lock
+    }
+
     /// Adds an account. Holds the directory's lock, so that no number is given twice.
     public func addAccount(
         _ address: String, sources: [String], using generator: inout some RandomNumberGenerator
@@ -89,9 +97,7 @@ extension OpenVault {
     public func addAccounts(
         _ new: [(address: String, sources: [String])], using generator: inout some RandomNumberGenerator
     ) throws -> [Account] {
-        guard let lock = try captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
+        let lock = try lockDirectory()
         defer { withExtendedLifetime(lock) {} }
         var known = Set(try accounts().filter { !$0.isDeleted }.map { Array($0.state.address.utf8) })
         var number = try projections().highestNumber(.directory, .account)

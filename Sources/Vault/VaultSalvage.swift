@@ -4,6 +4,21 @@ internal import Glibc
 internal import Journal
 public import SystemPackage
 
+extension FilePath {
+    /// Whether it is that directory, or in it, whatever links lead there. What does not exist is where its parent is.
+    fileprivate func isAt(_ directory: FilePath) -> Bool {
+        func resolved(_ path: FilePath) -> FilePath {
+            guard let found = path.withPlatformString({ realpath($0, nil) }) else {
+                guard let last = path.lastComponent else { return path }
+                return resolved(path.removingLastComponent()).appending(last)
+            }
+            defer { free(found) }
+            return FilePath(platformString: found)
+        }
+        return resolved(lexicallyNormalized()).starts(with: resolved(directory.lexicallyNormalized()))
+    }
+}
+
 /// Makes a sound vault of what is left of another, which is only read: its packs and both copies of its journal are copied,
 /// as far as the disk gives them, and the copy is healed (`Specs/Format/Vault.md`, "Salvage").
 public enum VaultSalvage {
@@ -53,6 +68,11 @@ public enum VaultSalvage {
                 .locked, "another process is writing to the vault in \(damaged)",
                 hint: "Stop it (a watch, for example) first")
         }
+        guard !directory.isAt(damaged), !damaged.isAt(directory) else {
+            throw Failure(
+                .refused, "\(directory) lies in the damaged vault, which is only read",
+                hint: "Name a directory elsewhere")
+        }
         if Directory.exists(directory) {
             guard try Directory.names(directory).isEmpty else {
                 throw Failure(
@@ -75,9 +95,14 @@ public enum VaultSalvage {
                 progress(done)
             }
         }
-        if try !hasJournal(directory) { try makeJournal(in: directory, clock, report) }
+        let hasJournal = try hasJournal(directory)
+        if !hasJournal { try makeJournal(in: directory) }
         // The projections are opinions: they are made of the journal, whatever they were.
         try VaultRepair.run(directory, clock: clock, report: report)
+        // Every vault has had transactions from its first moment on.
+        if try !hasJournal || OpenVault(directory, clock: clock).journal.head().transaction == .beginning {
+            report(RepairNote(file: "journal", detail: "nothing is left of either copy", isLoss: true))
+        }
     }
 
     private static func isRegularFile(_ path: FilePath) -> Bool {
@@ -128,11 +153,8 @@ public enum VaultSalvage {
     }
 
     /// Nothing is left of either copy: the blobs are saved all the same, in a vault without a history.
-    private static func makeJournal(
-        in directory: FilePath, _ clock: WallClock, _ report: (RepairNote) -> Void
-    ) throws {
+    private static func makeJournal(in directory: FilePath) throws {
         for name in ["journal/lmdb", "journal/segments"] { try Directory.remove(directory.appending(name)) }
         try OpenJournal.create(in: directory.appending("journal"))
-        report(RepairNote(file: "journal", detail: "nothing is left of either copy", isLoss: true))
     }
 }

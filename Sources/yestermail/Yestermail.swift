@@ -13,9 +13,10 @@ struct Yestermail: ParsableCommand {
             scanned. Nothing in a mailbox is ever changed by looking at it, scanning it or watching it.
 
             To begin:
-              yestermail --vault ~/vault init
-              yestermail --vault ~/vault account add anna@example.org --source maildir:/var/mail/anna
-              yestermail --vault ~/vault scan
+              export YESTERMAIL_VAULT=~/vault
+              yestermail init
+              yestermail account add anna@example.org --source maildir:/var/mail/anna
+              yestermail scan
 
             ACCOUNT is an address, its UUID, or the beginning of the address where that is enough.
             ITEM is an id as it is printed everywhere (m1042 a message, f7 a folder), or a <message-id>.

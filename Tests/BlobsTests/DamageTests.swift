@@ -207,4 +207,28 @@ import Testing
         let all = try store.check(some, report: { _ in })
         #expect(all.verifiedBlobs == all.blobs && all.blobs > messages.count)
     }
+
+    @Test("A wrong length in the index is found without reading data, and healed from the pack")
+    func aWrongLengthInTheIndex() throws {
+        let scratch = BlobScratch()
+        let messages = corpus(15)
+        do { try scratch.store().store(messages) }
+        let wanted = digest(messages[3])
+        let key = wanted.withBytes { Array($0) }
+        try change(scratch.path + "/blobs/index/data.mdb") { bytes in
+            // The row may be in pages that are free, too.
+            for at in 0..<bytes.count - 52 where bytes[at] == key[0] && Array(bytes[at..<at + 32]) == key {
+                bytes[at + 32 + 12 + 3] ^= 2
+            }
+        }
+        let store = try scratch.store()
+        var tables = BlobCheckOptions()
+        tables.dataFraction = 0
+        var findings: [BlobFinding] = []
+        try store.check(tables, report: { findings.append($0) })
+        #expect(findings.contains { $0.kind == .index && $0.digests == [wanted] })
+        try store.repair(keepCopy: { _ in }, report: { _ in })
+        #expect(try store.locations(of: [wanted]).first??.size == UInt64(messages[3].count))
+        #expect(try store.check(tables, report: { _ in }).findings == 0)
+    }
 }

@@ -36,27 +36,40 @@ struct BadInputTests {
         deinit { Tree.run("/bin/umount", ["-l", scratch.path.string]) }
     }
 
-    @Test(
-        "On a full disk a scan ends with 13, the vault is whole, and with more space it goes on without loss",
-        .enabled(if: canMount, "a tmpfs cannot be mounted here: needs root"), arguments: ["8m", "12m", "17m"])
-    func fullDisk(size: String) throws {
-        let disk = try SmallDisk("64m")
-        let scratch = Scratch("full")
-        let mail = MaildirFixture(scratch.appending("Mail"))
-        var generator = SeededGenerator.announced("full disk")
-        func deliver(_ numbers: Range<Int>) {
+    /// A vault on a small disk, with an account whose mailbox lies elsewhere and has 20 messages.
+    struct CrampedVault {
+        let disk: SmallDisk
+        let scratch = Scratch("cramped")
+        let mail: MaildirFixture
+        let program: CommandLineProgram
+        private var generator = SeededGenerator.announced("full disk")
+
+        init() throws {
+            disk = try SmallDisk("64m")
+            mail = MaildirFixture(scratch.appending("Mail"))
+            program = CommandLineProgram(vault: disk.path.appending("vault"))
+            try #require(try program.run("init").status == 0)
+            try program.run("account", "add", "anna@example.org", "--source", "maildir:\(mail.path)")
+            deliver(0..<20)
+        }
+
+        mutating func deliver(_ numbers: Range<Int>) {
             for number in numbers {
                 mail.deliver([], Array("\(number).x:2,S".utf8), generator.bytes(20_000), modified: 1_700_000_000)
             }
         }
-        let program = CommandLineProgram(vault: disk.path.appending("vault"))
-        #expect(try program.run("init").status == 0)
-        try program.run("account", "add", "anna@example.org", "--source", "maildir:\(mail.path)")
-        deliver(0..<20)
+    }
+
+    @Test(
+        "On a full disk a scan ends with 13, the vault is whole, and with more space it goes on without loss",
+        .enabled(if: canMount, "a tmpfs cannot be mounted here: needs root"), arguments: ["8m", "12m", "17m"])
+    func fullDisk(size: String) throws {
+        var cramped = try CrampedVault()
+        let (disk, program) = (cramped.disk, cramped.program)
         #expect(try program.run("scan").status == 0)
         // No smaller than what is there; then more mail than fits.
         try #require(disk.resize(size))
-        deliver(20..<1_200)
+        cramped.deliver(20..<1_200)
         let full = try program.run("scan", "--json")
         #expect(full.status == 13, "\(size): \(full.error)")
         // A second attempt on the full disk is no worse.
@@ -66,10 +79,10 @@ struct BadInputTests {
         #expect(after.status == 0, "\(size): \(after.error)")
         let check = try program.run("check", "--read-data", "--json")
         #expect(check.status == 0, "\(size): \(check.text)\(check.error)")
-        let out = scratch.appending("out")
+        let out = cramped.scratch.appending("out")
         #expect(try program.run("restore", "account", "anna", "--to", "maildir:\(out)").status == 0)
         let differences = MailboxContent(readingMaildir: out.string)
-            .differences(from: MailboxContent(readingMaildir: mail.path.string))
+            .differences(from: MailboxContent(readingMaildir: cramped.mail.path.string))
         #expect(differences == [], "\(size)")
     }
 

@@ -31,6 +31,23 @@ struct CommandLineStatusTests {
         try holds(program.run("account", "remove", "anna", "--json"), 6, "refused")
     }
 
+    @Test("Every example in a help text stands in one line of a terminal of 80 columns, to be copied as it is")
+    func examples() throws {
+        let dump = try CommandLineProgram(vault: Scratch("help").path).run("--experimental-dump-help")
+        var examples = 0
+        func look(_ command: [String: Any]) {
+            let discussion = command["discussion"] as? String ?? ""
+            // What is indented is not to be broken; everything else is filled anew.
+            for line in discussion.split(separator: "\n") where line.hasPrefix("  ") {
+                examples += 1
+                #expect(line.count <= 80, "\(line)")
+            }
+            for verb in command["subcommands"] as? [[String: Any]] ?? [] { look(verb) }
+        }
+        look(try #require(try dump.object["command"] as? [String: Any]))
+        #expect(examples > 50)
+    }
+
     @Test("Errors say what, why and what to do")
     func threeParts() throws {
         let answer = try CommandLineProgram(vault: Scratch("empty").appending("none")).run("scan")
@@ -72,10 +89,11 @@ struct CommandLineStatusTests {
     @Test("A scan records what it did, and the gap before it")
     func gaps() throws {
         let scene = try CommandLineScene()
-        #expect(try scene.program.run("gaps", "--json").lines.map { $0["to"] is NSNull } == [true])
+        #expect(try scene.program.run("gaps", "--json").lines.map { $0["to"] is NSNull } == [false, true])
         try scene.program.run("scan")
         let gaps = try scene.program.run("gaps", "--json").lines
-        #expect(gaps.map { $0["to"] is NSNull } == [false, true])
+        #expect(gaps.map { $0["to"] is NSNull } == [false, false, true])
+        #expect(gaps.map { $0["from"] is NSNull } == [true, false, false])
         let events = try scene.program.run("log", "dump", "--account", "anna").lines
             .compactMap { ($0["event"] as? [String: Any])?["type"] as? String }
         #expect(events == ["scan_completed", "gap", "scan_completed"])

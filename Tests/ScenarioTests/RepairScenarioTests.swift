@@ -169,26 +169,16 @@ struct RepairScenarioTests {
         "A watch whose disk is full says so, waits, and goes on by itself without missing anything",
         .enabled(if: BadInputTests.canMount, "a tmpfs cannot be mounted here: needs root"))
     func fullDisk() throws {
-        let disk = try BadInputTests.SmallDisk("64m")
-        let scratch = Scratch("full-watch")
-        let mail = MaildirFixture(scratch.appending("Mail"))
-        var generator = SeededGenerator.announced("full disk")
-        func deliver(_ numbers: Range<Int>) {
-            for number in numbers {
-                mail.deliver([], Array("\(number).x:2,S".utf8), generator.bytes(20_000), modified: 1_700_000_000)
-            }
-        }
-        let program = CommandLineProgram(vault: disk.path.appending("vault"))
-        try program.run("init")
-        try program.run("account", "add", "anna@example.org", "--source", "maildir:\(mail.path)")
-        deliver(0..<20)
-        let watch = try ProgramChild(vault: program.vault, ["watch", "--json"], output: scratch.appending("watch.out"))
+        var cramped = try BadInputTests.CrampedVault()
+        let (disk, program) = (cramped.disk, cramped.program)
+        let watch = try ProgramChild(
+            vault: program.vault, ["watch", "--json"], output: cramped.scratch.appending("watch.out"))
         #expect(watch.says("ready"))
         try #require(disk.resize("8m"))
-        deliver(20..<700)
+        cramped.deliver(20..<700)
         #expect(watch.says("paused"), "\(watch.lines)")
         #expect(try program.run("ls", "anna", "--json").status == 0)
-        let refused = try program.run("import", "maildir:\(mail.path)", "anna", "--json")
+        let refused = try program.run("import", "maildir:\(cramped.mail.path)", "anna", "--json")
         #expect(refused.status != 0)
         try #require(disk.resize("64m"))
         #expect(watch.says("resumed"), "\(watch.lines)")

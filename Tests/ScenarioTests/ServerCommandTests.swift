@@ -122,6 +122,55 @@ import Testing
         #expect(try cli.run("diff", "bert").status == 2)
     }
 
+    @Test(
+        "Rights that were taken away on Dovecot or Cyrus are found by shares check and given again by shares fix; undo takes them back",
+        whenThereIs())
+    func shares() throws {
+        #expect(try cli.run("init").status == 0)
+        for kind in [RealServer.Kind.dovecot, .cyrus] {
+            let server = try RealServer.shared(kind)
+            let (user, other, third) = (server.nextUser(), server.nextUser(), server.nextUser())
+            for person in [user, other, third] {
+                let name = person.name.split(separator: "@").joined(separator: "%40")
+                let added = try cli.run(
+                    "account", "add", person.name, "--source", "imap://\(name)@127.0.0.1:\(server.port)", "--secret",
+                    secret("\(kind.rawValue)-\(person.name)", person.password))
+                #expect(added.status == 0, "\(added.error)")
+            }
+            let client = try WireClient(server, user)
+            /// The rights somebody has, as the server says.
+            func rights(_ name: String) throws -> Set<Character>? {
+                let line = try #require(try client.done("GETACL Work").texts.first { $0.hasPrefix("* ACL ") })
+                let words = line.split(separator: " ").map { $0.filter { $0 != "\"" } }
+                return words.firstIndex(of: name).map { Set(words[$0 + 1]) }
+            }
+            try client.done("CREATE Work")
+            try client.append("Work", Array("Subject: x\r\n\r\nx\r\n".utf8))
+            try client.done("SETACL Work \(other.name) lrs")
+            try client.done("SETACL Work \(third.name) lr")
+            #expect(try cli.run("scan", user.name).status == 0)
+            #expect(try cli.run("shares", "check", user.name).status == 0)
+            try client.done("DELETEACL Work \(other.name)")
+            try client.done("SETACL Work \(third.name) lrsw")
+
+            let found = try cli.run("shares", "check", user.name, "--json")
+            let findings = try found.lines.map { [$0["finding"] as? String, $0["identifier"] as? String] }
+            #expect(found.status == 5 && findings.count == 2, "\(found.text)\(found.error)")
+            #expect(findings.contains(["missing", other.name]) && findings.contains(["differs", third.name]))
+            #expect(try cli.run("shares", "fix", user.name, "--dry-run").status == 0)
+            #expect(try rights(other.name) == nil)
+            let fixed = try cli.run("shares", "fix", user.name, "--json")
+            #expect(fixed.status == 0, "\(fixed.error)")
+            #expect(try rights(other.name)?.isSuperset(of: "lrs") == true)
+            #expect(try rights(third.name)?.contains("w") == false)
+            #expect(try cli.run("shares", "check", user.name).status == 0)
+            let operation = try #require(
+                try cli.run("operation", "list", "--json").lines.last?["operation"] as? String)
+            #expect(try cli.run("undo", operation).status == 0)
+            #expect(try rights(other.name) == nil && rights(third.name)?.contains("w") == true)
+        }
+    }
+
     @Test("A message at which the server always breaks ends a scan with 3, and is named; the others are there")
     func poison() throws {
         let mail = ModelMail()

@@ -63,9 +63,6 @@ struct WireReader {
         }
     }
 
-    /// Whether the client has said anything that is not complete.
-    var hasRest: Bool { !buffer.isEmpty }
-
     private static func literal(_ line: ArraySlice<UInt8>) -> (size: Int, isEager: Bool, brace: Int)? {
         guard line.last == UInt8(ascii: "}"), let open = line.lastIndex(of: UInt8(ascii: "{")) else { return nil }
         var digits = line[(open + 1)...].dropLast()

@@ -11,6 +11,7 @@ public enum FullDisk {
             ["scan", "--json"], ["rebuild"], ["checkpoint", "--json"], ["check", "--read-data", "--json"],
             ["scan", "--json"],
         ]
+        let sizes = 250
         for number in 0..<count {
             let world = World(tools, "disk")
             Tree.makeDirectory(world.vault)
@@ -36,10 +37,10 @@ public enum FullDisk {
             var space = statvfs()
             _ = world.vault.withPlatformString { statvfs($0, &space) }
             let used = Int(space.f_blocks - space.f_bfree) * Int(space.f_bsize)
-            // A page more each time for the first of them, then larger steps.
-            let left = number < 100 ? number * 4_096 : (number - 100) * 16_384 + 400_000
+            // A page more each time, until all fits; then from the beginning, each with another verb.
+            let left = number % sizes * 4_096
             resize(used + left)
-            let verb = verbs[number % verbs.count]
+            let verb = verbs[(number + number / sizes) % verbs.count]
             let answer = world.program.run(verb)
             report.count("exit \(answer.status)")
             var found: [String] = []

@@ -321,7 +321,7 @@ private struct SimulatedLife {
             account: account, point: point.head, selection: .account(deletedSince: nil),
             target: .maildir(path: out.string))
         let plan = try RestorePlanner.plan(vault, request)
-        _ = try RestoreRun(vault, plan, operation: operation).run()
+        let outcome = try RestoreRun(vault, plan, operation: operation).run()
         var now: [String: Int] = [:]
         func collect(_ directory: FilePath) {
             for name in Tree.names(directory) {
@@ -342,7 +342,10 @@ private struct SimulatedLife {
             let words = line.split(separator: " ")
             right[String(words[words.count - 2]), default: 0] += count
         }
-        if now != right { found.append("restored as of \(point.head): \(now.count) messages, not \(right.count)") }
+        if now != right {
+            let difference = Set(now.keys).symmetricDifference(right.keys).sorted().prefix(3)
+            found.append("restored as of \(point.head): \(Array(difference)) differ; \(outcome)")
+        }
         report.count("restores")
         try mark(vault, isComplete: false)
     }

@@ -212,7 +212,7 @@ public struct VaultCheckpoints {
                 .notFound, "\(transaction) is not in the checkpoint of \(size) transactions",
                 hint: "Sign a new one: yestermail checkpoint")
         }
-        guard isWhole || !withRecord else {
+        guard try !withRecord || isWhole && !isPurged(transaction) else {
             throw Failure(
                 .notFound, "of \(transaction) something was purged: its record cannot be shown any more",
                 hint: "That it was in the log can still be proved: --without-record")
@@ -232,6 +232,13 @@ public struct VaultCheckpoints {
         throw Failure(
             .differences, "the journal is not what the checkpoint of \(size) transactions says: it cannot be proved",
             hint: VaultCheckpoints.verifyHint)
+    }
+
+    /// Whether a purge has decided on something of the transaction: the journal has it until it has been written anew.
+    private func isPurged(_ id: TransactionID) throws -> Bool {
+        guard let whole = try vault.journal.transaction(id) else { return false }
+        let rest = try vault.purges(of: whole.entry.account).items.rest(of: whole).entry
+        return rest.changes.count < whole.entry.changes.count || (rest.note == nil && whole.entry.note != nil)
     }
 }
 

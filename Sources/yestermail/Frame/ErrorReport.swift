@@ -21,7 +21,7 @@ enum ErrorReport {
         writer.key("message")
         writer.value(failure.message)
         writer.key("hint")
-        if let hint = failure.hint { writer.value(hint) } else { writer.null() }
+        writer.optional(failure.hint)
         writer.endObject()
         writer.endObject()
         writer.endLine()

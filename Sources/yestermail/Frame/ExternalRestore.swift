@@ -185,7 +185,11 @@ struct ExternalRestore {
             names = map.names
         }
         request.rights = .left
-        let plan = narrowed(try RestorePlanner.plan(foreign, request, known: names))
+        var plan = narrowed(try RestorePlanner.plan(foreign, request, known: names))
+        if let gap = try foreign.gap(of: request.account.number, at: point) {
+            plan.unwatched = [Unwatched(from: gap.from, to: gap.to)]
+        }
+        plan.warnings += plan.unwatched.map { context.wording(of: Gap(from: $0.from, to: $0.to)) }
         outcomes[index].warnings = plan.warnings
         guard !isOnlyPlanned else {
             if let save {

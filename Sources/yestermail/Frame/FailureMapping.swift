@@ -2,6 +2,7 @@ internal import Blobs
 internal import Connectors
 internal import Events
 internal import Files
+internal import Headers
 internal import Journal
 internal import LMDB
 internal import Projections
@@ -22,6 +23,8 @@ extension Failure {
         case let error as TargetFailure: self.init(targetFailure: error, "the target cannot be written")
         case let error as ProjectionsUnusable:
             self.init(.damaged, "\(error)", hint: "Make them anew, nothing is lost: yestermail rebuild")
+        case let error as HeaderIndexUnusable:
+            self.init(.damaged, "\(error)", hint: "It is made anew when it is next wanted: run it again")
         case let error as DecodingFailure:
             self.init(.damaged, "the vault holds bytes that cannot be understood: \(error)", hint: Failure.checkHint)
         case let error as TimeLanguageError: self.init(time: error)
@@ -52,7 +55,7 @@ extension Failure {
             self.init(.permission, "no permission: \(error)", hint: Failure.ownerHint)
         } else if error.isDamage {
             self.init(.damaged, "\(error)", hint: Failure.checkHint)
-        } else if error.code == 5 {
+        } else if error.isInputOutput {
             // LMDB calls a write that was cut short by a full disk an input/output error too.
             self.init(.failed, "\(error)", hint: "Look whether the disk is full (df) or failing (dmesg)")
         } else if error.mayBeNoSpace {
@@ -76,10 +79,10 @@ extension Failure {
         case .missing, .damaged, .unusable: self.init(.damaged, "\(error)", hint: Failure.checkHint)
         case .busy: self.init(.locked, "\(error)", hint: "Try again when it has finished")
         case .suspect, .notReproducible: self.init(.failed, "\(error)")
-        case .system(_, _, let code):
+        case .system:
             if error.isNoSpace {
                 self.init(.noSpace, "no space left: \(error)", hint: Failure.spaceHint)
-            } else if [1, 13, 30].contains(code) {
+            } else if error.isPermission {
                 self.init(.permission, "no permission: \(error)", hint: Failure.ownerHint)
             } else {
                 self.init(.failed, "\(error)")

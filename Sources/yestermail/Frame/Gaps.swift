@@ -8,7 +8,7 @@ internal import Vault
 
 /// A time in which nobody was watching an account.
 struct Gap {
-    /// Nil: it has never been looked at.
+    /// Nil: it had never been looked at.
     var from: Timestamp?
     /// Nil: it goes on.
     var to: Timestamp?
@@ -21,11 +21,20 @@ struct Gap {
     }
 }
 
+extension Note.Kind {
+    /// Whether the first note of this kind says that an account has been looked at as a whole.
+    var isFirstLook: Bool { self == .scanCompleted || self == .watchBegan }
+}
+
 extension OpenVault {
     /// When nobody watched the account, oldest first; the last one may go on.
     func gaps(of account: AccountNumber) throws -> [Gap] {
         let notes = try projections().notes(account)
         var found: [Gap] = []
+        if let first = notes.first(where: { $0.kind.isFirstLook }) {
+            let end = try journal.withRecord(first.transaction) { $0.time }
+            found.append(Gap(to: end, transaction: first.transaction))
+        }
         for note in notes where note.kind == .gap {
             guard let recorded = try journal.transaction(note.transaction)?.entry.note else { continue }
             found.append(Gap(from: recorded.time("from"), to: recorded.time("to"), transaction: note.transaction))
@@ -35,6 +44,12 @@ extension OpenVault {
         let isWatched = try coverage?.kind == .watchBegan && isCaptured(account)
         if !isWatched { found.append(Gap(from: try coverageEnd(of: account))) }
         return found
+    }
+
+    /// The gap of the account in which a time lies that was asked for.
+    func gap(of account: AccountNumber, at point: ResolvedTime) throws -> Gap? {
+        guard let time = point.asked else { return nil }
+        return try gaps(of: account).first { $0.contains(time) }
     }
 
     /// Whether another process captures the account just now.

@@ -84,8 +84,13 @@ struct JournalLandmarks: TimeLandmarks {
         var found: [Gap] = []
         var covered: Timestamp?
         var isOpen = true
+        var isKnown = false
         try journal.scan(from: created, through: try journal.head().transaction) { record in
             guard record.account == account, let note = try ChangeReader(record.body).note() else { return true }
+            if note.kind.isFirstLook, !isKnown {
+                isKnown = true
+                found.append(Gap(to: record.time, transaction: record.id))
+            }
             switch note.kind {
             case .gap: found.append(Gap(from: note.time("from"), to: note.time("to"), transaction: record.id))
             case .scanCompleted, .watchEnded: (covered, isOpen) = (record.time, true)

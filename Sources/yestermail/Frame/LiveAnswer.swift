@@ -112,7 +112,7 @@ struct LiveAnswer {
     private func change(_ difference: LiveComparison.Difference, _ json: inout JSONWriter) throws {
         json.beginObject()
         json.key("item")
-        if let item = difference.item { json.value(item) } else { json.null() }
+        json.optional(difference.item)
         json.key("type")
         json.value(kind(difference).name)
         json.key("change")

@@ -262,7 +262,7 @@ final class LogPrinter {
             }
             if !purged.marks.isEmpty { json.purged(purged.marks, all: purged.isAll) }
             json.key("leaf_hash")
-            if let leaf { json.value(leaf, prefix: "") } else { json.null() }
+            json.optional(hash: leaf)
             json.endObject()
         }
     }
@@ -289,9 +289,9 @@ extension JSONWriter {
         key("time")
         value(time)
         key("account")
-        if let account { value(account.address) } else { null() }
+        optional(account?.address)
         key("account_id")
-        if let account { value(account.id.description) } else { null() }
+        optional(account?.id.description)
         key("origin")
         value(ascii: origin.name)
     }

@@ -201,9 +201,9 @@ extension JSONWriter {
         beginObject()
         purgeMembers(purged.mark)
         key("from_txid")
-        if let life = purged.life { value(life.lowerBound.rawValue) } else { null() }
+        optional(purged.life?.lowerBound)
         key("to_txid")
-        if let life = purged.life { value(life.upperBound.rawValue) } else { null() }
+        optional(purged.life?.upperBound)
         endObject()
         endObject()
     }

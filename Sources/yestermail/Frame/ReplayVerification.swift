@@ -78,7 +78,7 @@ struct ReplayVerification {
             guard found.count < ReplayVerification.limit else { return }
             json.removeAll()
             json.beginObject()
-            json.stateMembers(recorded.state, ReplayCommand.context(recorded, paths))
+            json.stateMembers(recorded.state, StateContext(recorded, paths))
             json.endObject()
             if try projections.historyRow(account, recorded.item, recorded.transaction) != json.bytes {
                 found.append(

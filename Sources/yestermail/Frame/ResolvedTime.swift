@@ -14,6 +14,24 @@ struct ResolvedTime {
     var isNewest: Bool
     /// Nobody was watching then: the answer is what was known, not what was.
     var gap: Gap?
+    /// The instant that was asked for, where it was not simply the newest state.
+    var asked: Timestamp?
+}
+
+/// What a range of times came to.
+struct ResolvedRange {
+    var first: TransactionID
+    var last: TransactionID
+    /// Nobody was watching at its ends: what happened then was recorded when it was seen, perhaps not in the range.
+    var gaps: [Gap]
+
+    /// Refuses a range in which nothing is.
+    func refuseEmpty(_ context: CommandContext) throws {
+        guard first > last else { return }
+        throw Failure(
+            .notFound, "nothing was recorded between these two times",
+            hint: gaps.first.map { context.wording(ofEndIn: $0) })
+    }
 }
 
 /// Where `before:ITEM` and `op:UUID` are looked up: in the projections, or, for a replay, in the journal alone.
@@ -70,6 +88,7 @@ extension CommandContext {
         }
         if expression != .last {
             let time = asked ?? found.time
+            found.asked = time
             found.gap = try landmarks.gaps().first { $0.contains(time) }
         }
         say(role, found, echo)
@@ -109,9 +128,23 @@ extension CommandContext {
 
     /// A gap, for a person.
     func wording(of gap: Gap) -> String {
-        guard let from = gap.from else { return "nobody had looked at the account yet at that time" }
+        guard let from = gap.from else {
+            return gap.to.map {
+                "the account was first looked at as a whole at \(text($0)): what was there before is not known"
+            }
+                ?? "nobody had looked at the account yet at that time"
+        }
         let end = gap.to.map { "until \(text($0))" } ?? "on"
         return "nobody was watching from \(text(from)) \(end): what came and went then is not known"
+    }
+
+    /// A gap in which a range begins or ends, for a person.
+    func wording(ofEndIn gap: Gap) -> String {
+        guard let from = gap.from else { return wording(of: gap) }
+        let end =
+            gap.to.map { "until \(text($0)): what happened then was recorded at its end" }
+            ?? "on: what happened then is not recorded yet"
+        return "nobody was watching from \(text(from)) \(end), or never seen"
     }
 
     private func point(of id: TransactionID, _ vault: OpenVault, _ newest: ResolvedTime) throws -> ResolvedTime {
@@ -134,12 +167,21 @@ extension CommandContext {
     /// The transactions of a range: from the first at or after `from` to the newest at or before `to`.
     func range(
         from: String?, to: String?, _ landmarks: some TimeLandmarks, _ vault: OpenVault
-    ) throws -> (first: TransactionID, last: TransactionID) {
+    ) throws -> ResolvedRange {
         let head = try vault.journal.head()
+        let known = try landmarks.gaps()
         var (first, last) = (TransactionID(rawValue: 1), head.transaction)
+        var gaps: [Gap] = []
+        func note(_ time: Timestamp) {
+            guard time <= head.time, let gap = known.first(where: { $0.contains(time) }),
+                !gaps.contains(where: { $0.from == gap.from })
+            else { return }
+            gaps.append(gap)
+        }
         func end(_ text: String, _ role: TimeExpression.Role) throws -> TransactionID {
             switch try TimeExpression.parse(text, role: role, now: now, zone: zone) {
             case .instant(let instant):
+                note(instant)
                 if role == .to { return try vault.journal.newest(atOrBefore: instant) }
                 guard instant.rawValue > .min else { return TransactionID(rawValue: 1) }
                 return try vault.journal.newest(atOrBefore: Timestamp(rawValue: instant.rawValue - 1)).next
@@ -149,13 +191,17 @@ extension CommandContext {
         }
         if let from { first = max(first, try end(from, .from)) }
         if let to { last = min(last, try end(to, .to)) }
+        // Between two transactions there may be none; but no range ends before it begins.
+        guard from == nil || to == nil || first <= last.next else {
+            throw Failure(.usage, "--from is later than --to")
+        }
         if from != nil || to != nil {
             remark(
                 isJSON
                     ? "{\"resolved\":{\"from_txid\":\(first.rawValue),\"to_txid\":\(last.rawValue)}}"
                     : first <= last ? "\(first) to \(last)" : "no transaction")
         }
-        return (first, last)
+        return ResolvedRange(first: first, last: last, gaps: gaps)
     }
 }
 
@@ -182,9 +228,9 @@ extension JSONWriter {
             key("gap")
             beginObject()
             key("from")
-            if let from = gap.from { value(from) } else { null() }
+            optional(gap.from)
             key("to")
-            if let to = gap.to { value(to) } else { null() }
+            optional(gap.to)
             endObject()
         }
         endObject()

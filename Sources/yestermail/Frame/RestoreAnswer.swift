@@ -44,7 +44,8 @@ struct RestoreAnswer {
         if let file {
             try output.line("Saved. Do it with: yestermail restore --plan \(TerminalText.safe(file))")
         } else {
-            try output.line(nothing ? "Nothing to do." : "Nothing was written. Run it without --dry-run to do it.")
+            let how = plan.request.verifiesBytes ? "with --apply" : "without --dry-run"
+            try output.line(nothing ? "Nothing to do." : "Nothing was written. Run it \(how) to do it.")
         }
         if !plan.unrestored.isEmpty { throw ExitStatus(.partial) }
     }
@@ -218,13 +219,6 @@ extension JSONWriter {
             value(passed.why)
             endObject()
         }
-        endArray()
-    }
-
-    mutating func texts(_ name: StaticString, _ list: [String]) {
-        key(name)
-        beginArray()
-        for text in list { value(text) }
         endArray()
     }
 }

@@ -78,7 +78,7 @@ struct Restoring {
 
     func point(_ text: String?) throws -> ResolvedTime { try context.point(text, try landmarks, vault) }
 
-    func range(from: String?, to: String?) throws -> (first: TransactionID, last: TransactionID) {
+    func range(from: String?, to: String?) throws -> ResolvedRange {
         try context.range(from: from, to: to, try landmarks, vault)
     }
 
@@ -95,10 +95,10 @@ struct Restoring {
 
     /// Plans, and does it unless it is only to be planned.
     func run(
-        _ request: RestoreRequest, _ point: ResolvedTime, kind: String = "restore",
+        _ request: RestoreRequest, _ point: ResolvedTime, range: ResolvedRange? = nil, kind: String = "restore",
         before: (RestorePlan) throws -> Void = { _ in }
     ) throws {
-        try run(try RestorePlanner.plan(vault, request), point, kind: kind, before: before)
+        try run(try RestorePlanner.plan(vault, request), point, range: range, kind: kind, before: before)
     }
 
     /// What the plan cannot have any more, or not as it was then.
@@ -129,16 +129,21 @@ struct Restoring {
 
     /// Shows, saves or carries out a plan. `before`: what must be done just before anything is written.
     func run(
-        _ plan: RestorePlan, _ point: ResolvedTime, kind: String, newAddress: String? = nil,
+        _ plan: RestorePlan, _ point: ResolvedTime, range: ResolvedRange? = nil, kind: String,
+        newAddress: String? = nil,
         ledger: RestoreLedger = .own,
         origin: [Note.Field] = [],
         before: (RestorePlan) throws -> Void = { _ in }, after: (RestoreReport) throws -> Void = { _ in }
     ) throws {
         var plan = plan
         plan.warnings += try purged(plan)
+        plan.warnings += (range?.gaps ?? []).map { context.wording(ofEndIn: $0) }
         for warning in plan.warnings { context.remark("warning: \(warning)") }
         // Said already when the time was read; here for the report and for the journal.
         if let gap = point.gap { plan.warnings.append(context.wording(of: gap)) }
+        plan.unwatched = ((point.gap.map { [$0] } ?? []) + (range?.gaps ?? [])).map {
+            Unwatched(from: $0.from, to: $0.to)
+        }
         let answer = RestoreAnswer(context, point)
         if let file = way.savePlan {
             try FileArgument(file).write {

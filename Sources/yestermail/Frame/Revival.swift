@@ -36,9 +36,7 @@ struct Revival {
     }
 
     private func revive(at target: String) throws {
-        guard let lock = try vault.captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
+        let lock = try vault.lockDirectory()
         defer { withExtendedLifetime(lock) {} }
         var account = removed
         account.isDeleted = false

@@ -36,13 +36,13 @@ struct CheckFinding {
         json.key("file")
         json.value(file)
         json.key("offset")
-        if let offset { json.value(offset) } else { json.null() }
+        json.optional(offset)
         json.key("txid")
-        if let transaction { json.value(transaction.rawValue) } else { json.null() }
+        json.optional(transaction)
         json.key("account")
         json.optional(account)
         json.key("item")
-        if let item { json.value(item) } else { json.null() }
+        json.optional(item)
         json.key("problem")
         json.value(problem)
         json.endObject()
@@ -307,36 +307,49 @@ final class VaultCheck {
     }
 
     func json(_ json: inout JSONWriter, seconds: Int64, seed: UInt64, repairs: [RepairNote]?) {
-        json.beginObject()
-        json.key("ok")
-        json.value(findings.isEmpty)
-        json.key("transactions")
-        json.value(transactions)
-        json.key("blobs")
-        json.value(wanted.count)
-        json.key("blobs_read")
-        json.value(blobsRead)
-        json.key("projections_compared")
-        json.value(projectionsCompared)
-        json.key("findings")
-        json.beginArray()
-        for finding in findings { finding.json(&json) }
-        json.endArray()
-        json.key("known_losses")
-        json.beginArray()
-        for finding in knownLosses { finding.json(&json) }
-        json.endArray()
-        json.key("seed")
-        json.value(seed)
+        json.check(
+            findings: findings,
+            looked: (transactions: transactions, blobs: wanted.count, read: blobsRead, compared: projectionsCompared),
+            known: knownLosses, seed: seed, repairs: repairs, seconds: seconds)
+    }
+}
+
+extension JSONWriter {
+    /// The answer of a check; without `looked` nothing but the pages of the databases was looked at.
+    mutating func check(
+        findings: [CheckFinding], looked: (transactions: UInt64, blobs: Int, read: Int, compared: Bool)?,
+        known: [CheckFinding], seed: UInt64, repairs: [RepairNote]?, seconds took: Int64
+    ) {
+        beginObject()
+        key("ok")
+        value(findings.isEmpty)
+        key("transactions")
+        if let looked { value(looked.transactions) } else { null() }
+        key("blobs")
+        optional(looked?.blobs)
+        key("blobs_read")
+        optional(looked?.read)
+        key("projections_compared")
+        value(looked?.compared ?? false)
+        key("findings")
+        beginArray()
+        for finding in findings { finding.json(&self) }
+        endArray()
+        key("known_losses")
+        beginArray()
+        for finding in known { finding.json(&self) }
+        endArray()
+        key("seed")
+        value(seed)
         if let repairs {
-            json.key("repairs")
-            json.beginArray()
-            for note in repairs { note.json(&json) }
-            json.endArray()
+            key("repairs")
+            beginArray()
+            for note in repairs { note.json(&self) }
+            endArray()
         }
-        json.key("seconds")
-        json.seconds(seconds)
-        json.endObject()
+        key("seconds")
+        seconds(took)
+        endObject()
     }
 }
 
@@ -359,7 +372,7 @@ extension RepairNote {
         json.key("file")
         json.value(file)
         json.key("txid")
-        if let transaction { json.value(transaction.rawValue) } else { json.null() }
+        json.optional(transaction)
         json.key("detail")
         json.value(detail)
         json.key("loss")

@@ -20,10 +20,12 @@ struct AccountAddCommand: Verb {
             Examples:
               yestermail account add anna@example.org --source maildir:/home/anna/Maildir
               yestermail account add '*@example.org' --source maildir:/var/mail/%d/%n
-              yestermail account add --accounts addresses.txt --source maildir:/var/mail/%d/%n/Maildir
-              yestermail account add anna@example.org --source imaps://mail.example.org --secret file:/etc/mail/anna
-              yestermail account add --accounts addresses.txt --source imaps://mail.example.org --master backup \
-                --secret systemd:imap
+              yestermail account add --accounts addresses.txt \\
+                --source maildir:/var/mail/%d/%n/Maildir
+              yestermail account add anna@example.org --source imaps://mail.example.org \\
+                --secret file:/etc/mail/anna
+              yestermail account add --accounts addresses.txt \\
+                --source imaps://mail.example.org --master backup --secret systemd:imap
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -53,6 +55,8 @@ struct AccountAddCommand: Verb {
         }
     }
 
+    private typealias Mailbox = (address: String, path: String)
+
     func run(_ context: CommandContext) throws {
         if ServerOptions.isServer(source[0]) { return try runOnServer(context) }
         guard server.isEmpty else {
@@ -61,49 +65,52 @@ struct AccountAddCommand: Verb {
         }
         let path = try Location.maildirPath(source[0])
         let template = try MailboxTemplate(path)
-        var wanted: [(address: String, path: String)] = []
-        var isPattern = false
         if let accounts {
-            guard let template else {
-                throw Failure(
-                    .usage, "all addresses of \(accounts) would live in the same mailbox",
-                    hint: "Put %d, %n or %u into the path: maildir:/var/mail/%d/%n")
-            }
-            for text in try AccountAddCommand.lines(of: accounts) {
-                let address = try AccountAddCommand.address(text)
-                guard let place = template.path(address) else {
-                    throw Failure(.usage, "\(text) cannot be part of a path")
-                }
-                wanted.append((address.text, place))
-            }
-        } else if let pattern = address.flatMap({ AddressPattern($0) }) {
-            isPattern = true
-            guard let template else {
-                throw Failure(
-                    .usage, "a pattern of addresses needs a source for many",
-                    hint: "Put %d, %n or %u into the path: maildir:/var/mail/%d/%n")
-            }
-            let found = template.existing(pattern) { path in
-                context.remark("passed over, because its name is no part of an address: \(path)")
-            }
-            var seen: Set<Address> = []
-            for mailbox in found where seen.insert(mailbox.address).inserted {
-                wanted.append((mailbox.address.text, mailbox.path))
-            }
-            guard !wanted.isEmpty else {
-                throw Failure(
-                    .notFound, "no mailbox of \(address ?? "") exists below \(path)",
-                    hint: "A mailbox is a directory with cur and new in it")
-            }
-        } else if let text = address {
-            let address = try AccountAddCommand.address(text)
-            guard let place = template.map({ $0.path(address) }) ?? path else {
-                throw Failure(.usage, "\(text) cannot be part of a path")
-            }
-            wanted.append((address.text, place))
+            guard let template else { throw AccountAddCommand.needsTemplate("all addresses of \(accounts)") }
+            try addNamed(try AccountAddCommand.lines(of: accounts), { template.path($0) }, context)
+        } else if let address, let pattern = AddressPattern(address) {
+            guard let template else { throw AccountAddCommand.needsTemplate("all addresses like \(address)") }
+            try addExisting(pattern, address, template, below: path, context)
+        } else if let address {
+            try addNamed([address], { address in template.map { $0.path(address) } ?? path }, context)
         }
-        for (_, path) in wanted where !isPattern { _ = try MaildirSource(path: path) }
-        try add(wanted.map { ($0.address, "maildir:" + $0.path) }, isPattern: isPattern, context)
+    }
+
+    private static func needsTemplate(_ whose: String) -> Failure {
+        Failure(
+            .usage, "\(TerminalText.safe(whose, maxColumns: 80)) would live in the same mailbox",
+            hint: "Put %d, %n or %u into the path: maildir:/var/mail/%d/%n")
+    }
+
+    /// Addresses that were written down; the mailbox of each must be there.
+    private func addNamed(
+        _ texts: [String], _ place: (Address) -> String?, _ context: CommandContext
+    ) throws {
+        let wanted = try texts.map { text -> Mailbox in
+            let address = try AccountAddCommand.address(text)
+            guard let path = place(address) else { throw Failure(.usage, "\(text) cannot be part of a path") }
+            return (address.text, path)
+        }
+        for mailbox in wanted { _ = try MaildirSource(path: mailbox.path) }
+        try add(wanted.map { ($0.address, "maildir:" + $0.path) }, isPattern: false, context)
+    }
+
+    /// The mailboxes that exist where the template says and that match the pattern.
+    private func addExisting(
+        _ pattern: AddressPattern, _ written: String, _ template: MailboxTemplate, below path: String,
+        _ context: CommandContext
+    ) throws {
+        let found = template.existing(pattern) { path in
+            context.remark("passed over, because its name is no part of an address: \(path)")
+        }
+        var seen: Set<Address> = []
+        let wanted = found.filter { seen.insert($0.address).inserted }
+        guard !wanted.isEmpty else {
+            throw Failure(
+                .notFound, "no mailbox of \(written) exists below \(path)",
+                hint: "A mailbox is a directory with cur and new in it")
+        }
+        try add(wanted.map { ($0.address.text, "maildir:" + $0.path) }, isPattern: true, context)
     }
 
     private func runOnServer(_ context: CommandContext) throws {
@@ -144,10 +151,7 @@ struct AccountAddCommand: Verb {
                     json.accountNames(account)
                     json.key("item")
                     json.value(ItemID(.account, account.number.rawValue))
-                    json.key("sources")
-                    json.beginArray()
-                    for source in account.state.sources { json.value(source) }
-                    json.endArray()
+                    json.texts("sources", account.state.sources)
                     json.endObject()
                 }
             } else {

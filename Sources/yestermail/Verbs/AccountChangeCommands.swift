@@ -16,9 +16,7 @@ protocol AccountChange: Verb {
 extension AccountChange {
     func run(_ context: CommandContext) throws {
         let vault = try context.vault(.writing)
-        guard let lock = try vault.captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
+        let lock = try vault.lockDirectory()
         defer { withExtendedLifetime(lock) {} }
         var found = try vault.account(account)
         let kinds = try change(&found)
@@ -38,6 +36,10 @@ struct AccountRemoveCommand: AccountChange {
         discussion: """
             What was kept of it stays and can be restored until its retention has ended. It is scanned no more. \
             An account on hold is not removed.
+
+            Examples:
+              yestermail account remove anna@example.org
+              yestermail restore deleted-account anna@example.org
             """)
     static let outcome = "removed; what was kept of it stays"
 
@@ -63,10 +65,7 @@ struct AccountEnableCommand: AccountChange {
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
 
-    func change(_ account: inout Account) -> ChangeKinds {
-        defer { account.state.isEnabled = true }
-        return account.state.isEnabled ? [] : .metadata
-    }
+    func change(_ account: inout Account) -> ChangeKinds { account.set(\.isEnabled, true) }
 }
 
 struct AccountDisableCommand: AccountChange {
@@ -77,10 +76,7 @@ struct AccountDisableCommand: AccountChange {
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
 
-    func change(_ account: inout Account) -> ChangeKinds {
-        defer { account.state.isEnabled = false }
-        return account.state.isEnabled ? .metadata : []
-    }
+    func change(_ account: inout Account) -> ChangeKinds { account.set(\.isEnabled, false) }
 }
 
 struct AccountHoldCommand: AccountChange {
@@ -91,10 +87,7 @@ struct AccountHoldCommand: AccountChange {
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
 
-    func change(_ account: inout Account) -> ChangeKinds {
-        defer { account.state.isHeld = true }
-        return account.state.isHeld ? [] : .metadata
-    }
+    func change(_ account: inout Account) -> ChangeKinds { account.set(\.isHeld, true) }
 }
 
 struct AccountUnholdCommand: AccountChange {
@@ -105,8 +98,14 @@ struct AccountUnholdCommand: AccountChange {
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
 
-    func change(_ account: inout Account) -> ChangeKinds {
-        defer { account.state.isHeld = false }
-        return account.state.isHeld ? .metadata : []
+    func change(_ account: inout Account) -> ChangeKinds { account.set(\.isHeld, false) }
+}
+
+extension Account {
+    /// What is new about the account with that: nothing, where it was so already.
+    fileprivate mutating func set(_ setting: WritableKeyPath<AccountState, Bool>, _ value: Bool) -> ChangeKinds {
+        guard state[keyPath: setting] != value else { return [] }
+        state[keyPath: setting] = value
+        return .metadata
     }
 }

@@ -139,10 +139,7 @@ extension JSONWriter {
         accountNames(account)
         key("item")
         value(ItemID(.account, account.number.rawValue))
-        key("sources")
-        beginArray()
-        for source in account.state.sources { value(source) }
-        endArray()
+        texts("sources", account.state.sources)
         key("enabled")
         value(account.state.isEnabled)
         key("held")
@@ -151,14 +148,6 @@ extension JSONWriter {
         value(account.isDeleted)
         if let totals { totalMembers(totals) }
         endObject()
-    }
-
-    /// `account` and `account_id`.
-    mutating func accountNames(_ account: Account) {
-        key("account")
-        value(account.state.address)
-        key("account_id")
-        value(account.state.id.description)
     }
 
     mutating func totalMembers(_ totals: AccountStatistics) {
@@ -176,17 +165,5 @@ extension JSONWriter {
         value(totals.transactions)
         point("first", totals.transactions > 0 ? (totals.firstTransaction, totals.firstTime) : nil)
         point("last", totals.transactions > 0 ? (totals.lastTransaction, totals.lastTime) : nil)
-    }
-
-    /// `{"txid":…,"time":…}`, or null.
-    mutating func point(_ name: StaticString, _ point: (TransactionID, Timestamp)?) {
-        key(name)
-        guard let point else { return null() }
-        beginObject()
-        key("txid")
-        value(point.0.rawValue)
-        key("time")
-        value(point.1)
-        endObject()
     }
 }

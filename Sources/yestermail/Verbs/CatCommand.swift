@@ -21,7 +21,7 @@ struct CatCommand: Verb {
     @Argument(help: "The account.") var account: String
     @Argument(help: ArgumentHelp("The item: m1042, or <message-id>.", valueName: "item")) var item: String
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     func run(_ context: CommandContext) throws {
         let vault = try context.vault()

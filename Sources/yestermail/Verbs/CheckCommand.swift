@@ -50,7 +50,7 @@ struct CheckCommand: Verb {
         }
         // Before LMDB is asked anything.
         let damage = try VaultInspection.run(VaultPlace(global).directory)
-        guard damage.isEmpty else { return try answer(damage, seed, began, context) }
+        guard damage.isEmpty else { return try answer(damage, seed, began, repair ? notes : nil, context) }
         let vault = try context.vault(repair ? .writing : .reading)
         var check = try VaultCheck(vault, context)
         try check.run(repair ? .all : readData, seed: seed)
@@ -81,7 +81,8 @@ struct CheckCommand: Verb {
 
     /// Pages that LMDB cannot be trusted with are all that is said: the rest is checked when they are healed.
     private func answer(
-        _ damage: [VaultInspection.Finding], _ seed: UInt64, _ began: Int64, _ context: CommandContext
+        _ damage: [VaultInspection.Finding], _ seed: UInt64, _ began: Int64, _ repairs: [RepairNote]?,
+        _ context: CommandContext
     ) throws {
         let findings = damage.map {
             CheckFinding(
@@ -89,17 +90,9 @@ struct CheckCommand: Verb {
                 transaction: $0.transaction, problem: $0.problem)
         }
         if context.isJSON {
-            try context.output.json { json in
-                json.beginObject()
-                json.key("ok")
-                json.value(false)
-                json.key("findings")
-                json.beginArray()
-                for finding in findings { finding.json(&json) }
-                json.endArray()
-                json.key("seconds")
-                json.seconds(ProgressLine.now() - began)
-                json.endObject()
+            let took = ProgressLine.now() - began
+            try context.output.json {
+                $0.check(findings: findings, looked: nil, known: [], seed: seed, repairs: repairs, seconds: took)
             }
         } else {
             for finding in findings { try context.output.line(finding.text) }

@@ -48,7 +48,7 @@ struct CheckpointCommand: Verb {
                 json.beginObject()
                 json.checkpointMembers(signed.checkpoint, signed.key)
                 json.key("time")
-                if let time { json.value(time) } else { json.null() }
+                json.optional(time)
                 json.key("note")
                 json.value(utf8: signed.note.bytes.span)
                 json.key("file")

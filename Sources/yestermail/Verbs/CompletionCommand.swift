@@ -5,7 +5,8 @@ struct CompletionCommand: Verb {
         commandName: "completion", abstract: "Prints a script that completes commands in a shell.",
         discussion: """
             Examples:
-              yestermail completion bash > ~/.local/share/bash-completion/completions/yestermail
+              yestermail completion bash > \\
+                ~/.local/share/bash-completion/completions/yestermail
               yestermail completion zsh > ~/.zfunc/_yestermail
               yestermail completion fish > ~/.config/fish/completions/yestermail.fish
             """)

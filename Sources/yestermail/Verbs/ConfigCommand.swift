@@ -45,12 +45,12 @@ struct ConfigShowCommand: Verb {
         try context.output.json { json in
             json.beginObject()
             json.key("file")
-            if let path = context.configuration.path { json.value(path) } else { json.null() }
+            json.optional(context.configuration.path)
             json.key("settings")
             json.beginObject()
             for key in Configuration.Key.allCases {
                 json.key(text: key.rawValue)
-                if let value = context.configuration.values[key] { json.value(value) } else { json.null() }
+                json.optional(context.configuration.values[key])
             }
             json.endObject()
             json.endObject()

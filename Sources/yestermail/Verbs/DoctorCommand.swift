@@ -64,7 +64,7 @@ struct DoctorCommand: Verb {
             json.key("detail")
             json.value(finding.detail)
             json.key("hint")
-            if let advice = finding.advice { json.value(advice) } else { json.null() }
+            json.optional(finding.advice)
             json.endObject()
         }
     }

@@ -53,6 +53,10 @@ struct ExportCommand: Verb {
                 hint: "Name a directory that does not exist yet")
         }
         var export = Exporting(context: context, vault: vault, point: point, directory: directory)
+        for account in all ? accounts : [] {
+            guard let gap = try vault.gap(of: account.number, at: point) else { continue }
+            export.warn("\(account.state.address): \(context.wording(of: gap))")
+        }
         if format.value == .vault {
             if !dryRun { try export.vault(accounts) }
         } else {
@@ -80,6 +84,11 @@ private struct Exporting {
     init(context: CommandContext, vault: OpenVault, point: ResolvedTime, directory: FilePath) {
         (self.context, self.vault, self.point, self.directory) = (context, vault, point, directory)
         if let gap = point.gap { warnings.append(context.wording(of: gap)) }
+    }
+
+    mutating func warn(_ warning: String) {
+        warnings.append(warning)
+        context.remark("warning: \(warning)")
     }
 
     mutating func vault(_ accounts: [Account]) throws {

@@ -26,7 +26,7 @@ struct FindCommand: Verb {
     @Argument(help: "The account.") var account: String
     @Argument(help: "What to look for; several words are one query.") var query: [String] = []
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Flag(help: "By any state an item ever had, deleted ones too.") var ever = false
 

@@ -33,17 +33,18 @@ struct GapsCommand: Verb {
                         json.beginObject()
                         json.accountNames(account)
                         json.key("from")
-                        if let from = gap.from { json.value(from) } else { json.null() }
+                        json.optional(gap.from)
                         json.key("to")
-                        if let to = gap.to { json.value(to) } else { json.null() }
+                        json.optional(gap.to)
                         json.key("txid")
-                        if let id = gap.transaction { json.value(id.rawValue) } else { json.null() }
+                        json.optional(gap.transaction)
                         json.endObject()
                     }
                 } else {
                     let lasted = gap.from.map { (gap.to ?? context.now).rawValue - $0.rawValue }
                     table.addRow([
-                        account.state.address, gap.from.map { context.text($0) } ?? "never scanned",
+                        account.state.address,
+                        gap.from.map { context.text($0) } ?? (gap.to == nil ? "never scanned" : "the beginning"),
                         gap.to.map { context.text($0) } ?? "open",
                         lasted.map { Quantity.duration(microseconds: $0) } ?? "",
                         gap.transaction.map { "\($0)" } ?? "",

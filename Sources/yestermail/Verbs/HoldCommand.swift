@@ -40,6 +40,10 @@ struct HoldListCommand: Verb {
                     json.key("hold")
                     json.null()
                     json.accountNames(account)
+                    for name in ["query", "reason", "placed", "lifted"] {
+                        json.key(text: name)
+                        json.null()
+                    }
                     json.endObject()
                 }
             }
@@ -72,6 +76,8 @@ struct HoldListCommand: Verb {
         json.value(hold.name)
         json.key("account")
         json.optional(hold.account.map { address($0, accounts) })
+        json.key("account_id")
+        json.optional(accounts.first { $0.number == hold.account }?.state.id.description)
         json.key("query")
         json.optional(hold.query)
         json.key("reason")
@@ -96,9 +102,7 @@ struct HoldAddCommand: Verb {
         // What cannot be understood must not protect nothing.
         if let query { _ = try Query.parse(query, now: context.now, zone: context.zone) }
         let vault = try context.vault(.writing)
-        guard let lock = try vault.captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
+        let lock = try vault.lockDirectory()
         defer { withExtendedLifetime(lock) {} }
         let hold = try vault.placeHold(
             on: try account.map { try vault.account($0).number }, query: query, reason: reason)
@@ -121,9 +125,7 @@ struct HoldRemoveCommand: Verb {
 
     func run(_ context: CommandContext) throws {
         let vault = try context.vault(.writing)
-        guard let lock = try vault.captureLock(.directory) else {
-            throw Failure(.locked, "another process is changing the accounts of this vault", hint: "Try again")
-        }
+        let lock = try vault.lockDirectory()
         defer { withExtendedLifetime(lock) {} }
         guard let found = try vault.holds().first(where: { $0.name == hold }) else {
             throw Failure(

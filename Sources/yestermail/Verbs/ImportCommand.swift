@@ -40,8 +40,7 @@ struct ImportCommand: Verb {
         if context.isJSON {
             try context.output.json { json in
                 json.beginObject()
-                json.key("account")
-                json.value(account.state.address)
+                json.accountNames(account)
                 for (name, count) in [
                     ("folders", report.folders), ("messages", report.messages), ("imported", report.imported),
                     ("skipped", report.skipped),
@@ -51,10 +50,7 @@ struct ImportCommand: Verb {
                 }
                 json.key("bytes")
                 json.value(report.bytes)
-                json.key("unreadable")
-                json.beginArray()
-                for what in report.unreadable { json.value(what) }
-                json.endArray()
+                json.texts("unreadable", report.unreadable)
                 json.key("seconds")
                 json.seconds(took)
                 json.endObject()

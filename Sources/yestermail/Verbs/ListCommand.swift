@@ -25,7 +25,7 @@ struct ListCommand: Verb {
     @Argument(help: ArgumentHelp("The account, or a folder of it.", valueName: "account[:folder]"))
     var place: String?
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Option(help: ArgumentHelp("Only items of a kind: message, folder, ….", valueName: "kind")) var kind: Kind?
 

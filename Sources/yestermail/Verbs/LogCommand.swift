@@ -9,7 +9,8 @@ struct LogCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log", abstract: "Shows what happened, newest first; 'log dump' is the whole audit.",
         discussion: """
-            yestermail log [ACCOUNT] [ITEM] [--from TIME] [--to TIME] [--kind KIND] [--change CHANGE] [--limit N] [--follow]
+            yestermail log [ACCOUNT] [ITEM] [--from TIME] [--to TIME] [--kind KIND]
+                           [--change CHANGE] [--limit N] [--follow]
             yestermail log dump [--from TIME] [--to TIME] [--account ACCOUNT]
 
             Examples:

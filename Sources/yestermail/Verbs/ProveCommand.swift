@@ -23,7 +23,8 @@ struct ProveCommand: Verb {
             Examples:
               yestermail prove @184467 --output contract.tlog-proof
               yestermail prove anna m1042 --at 2026-03-03 > contract.tlog-proof
-              yestermail prove anna m1042 --checkpoint /media/usb/checkpoint > contract.tlog-proof
+              yestermail prove anna m1042 --checkpoint /media/usb/checkpoint \\
+                --output contract.tlog-proof
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -67,7 +68,7 @@ struct ProveCommand: Verb {
                 json.key("index")
                 json.value(proof.index)
                 json.key("leaf_hash")
-                if let leaf { json.value(leaf, prefix: "") } else { json.null() }
+                json.optional(hash: leaf)
                 json.checkpointMembers(signed.checkpoint, signed.key)
                 json.key("proof")
                 json.value(utf8: bytes.span)

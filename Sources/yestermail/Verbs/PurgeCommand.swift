@@ -247,19 +247,13 @@ struct PurgeCommand: Verb {
             json.accountNames(account)
             json.key("items")
             json.value(items)
-            json.key("holds")
-            json.beginArray()
-            for hold in holds { json.value(hold) }
-            json.endArray()
+            json.texts("holds", holds)
             json.endObject()
         }
         json.endArray()
         json.key("held_states")
         json.value(plan.heldStates.reduce(0) { $0 + $1.states })
-        json.key("busy")
-        json.beginArray()
-        for account in plan.busy { json.value(account.state.address) }
-        json.endArray()
+        json.texts("busy", plan.busy.map(\.state.address))
         json.key("unfinished_before")
         json.value(plan.isUnfinished)
         json.key("transactions")
@@ -275,48 +269,8 @@ struct PurgeCommand: Verb {
             json.value(report.isSweepDeferred)
             json.key("compacted")
             json.value(isCompacted)
-            json.key("damaged_packs")
-            json.beginArray()
-            for pack in report.blobs.damagedPacks { json.value(pack) }
-            json.endArray()
+            json.texts("damaged_packs", report.blobs.damagedPacks)
         }
         json.endObject()
-    }
-}
-
-/// Answers whether a hold by query covers an item, by any state it ever had. What cannot be read is covered.
-final class HoldQueries: @unchecked Sendable {
-    // One command, one thread: the purge asks on the thread it runs on.
-    private let vault: OpenVault
-    private let projections: OpenProjections
-    private let subjects: SubjectReading
-    private let context: CommandContext
-    private var parsed: [Int: Query] = [:]
-
-    init(_ vault: OpenVault, _ context: CommandContext) throws {
-        (self.vault, self.context) = (vault, context)
-        projections = try context.projections(vault)
-        subjects = SubjectReading(MessageReading(vault))
-    }
-
-    func covers(_ hold: LegalHold, _ account: Account, _ item: ItemID) throws -> Bool {
-        guard let text = hold.query else { return true }
-        let query: Query
-        if let known = parsed[hold.number] {
-            query = known
-        } else {
-            query = try Query.parse(text, now: context.now, zone: context.zone)
-            parsed[hold.number] = query
-        }
-        let pointers = try projections.states(account.number, item).map { ItemPointer(item, $0) }
-        var states: [RecordedState] = []
-        try vault.journal.states(pointers) { states.append($0) }
-        for state in states {
-            let path = try state.state.message.flatMap {
-                try projections.folderPath(account.number, $0.folder, asOf: state.transaction, vault.journal)
-            }
-            if query.matches(StateSubject(state, path ?? state.state.folder?.joinedPath, subjects)) { return true }
-        }
-        return subjects.unreadable.contains(item)
     }
 }

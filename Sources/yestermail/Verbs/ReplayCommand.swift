@@ -20,7 +20,7 @@ struct ReplayCommand: Verb {
 
     @Argument(help: "The account.") var account: String
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Flag(help: "Compare with the projections.") var verify = false
 
@@ -43,30 +43,7 @@ struct ReplayCommand: Verb {
         json.beginObject()
         json.accountNames(account)
         json.resolved(point)
-        json.key("folders")
-        json.beginArray()
-        try journal.states(live.filter { $0.item.kind == .folder }) { recorded in
-            json.beginObject()
-            json.stateMembers(recorded.state, ReplayCommand.context(recorded, paths))
-            json.key("flags")
-            json.beginArray()
-            if recorded.state.folder?.isSubscribed == true { json.value("\\Subscribed") }
-            json.endArray()
-            json.endObject()
-        }
-        json.endArray()
-        json.key("items")
-        json.beginArray()
-        try journal.states(live.filter { $0.item.kind != .folder }) { recorded in
-            json.beginObject()
-            json.stateMembers(recorded.state, ReplayCommand.context(recorded, paths))
-            json.endObject()
-            if json.bytes.count >= 1 << 18 {
-                try context.output.write(json.bytes.span.bytes)
-                json.forgetWritten()
-            }
-        }
-        json.endArray()
+        try ReplayCommand.write(live, journal, paths, &json, context)
         json.key("digest")
         json.value(digest)
         var differences: [ReplayDifference] = []
@@ -81,7 +58,7 @@ struct ReplayCommand: Verb {
             for difference in differences {
                 json.beginObject()
                 json.key("item")
-                if let item = difference.item { json.value(item) } else { json.null() }
+                json.optional(difference.item)
                 json.key("detail")
                 json.value(difference.detail)
                 json.endObject()
@@ -100,8 +77,42 @@ struct ReplayCommand: Verb {
         if verify { context.remark("The projections say the same.") }
     }
 
-    static func context(_ recorded: RecordedState, _ paths: FolderPathTimeline) -> StateContext {
-        StateContext(
+    /// `folders` and `items`, as the journal has them. What is finished goes out at once: an account may be large.
+    private static func write(
+        _ live: [ItemPointer], _ journal: OpenJournal, _ paths: FolderPathTimeline, _ json: inout JSONWriter,
+        _ context: CommandContext
+    ) throws {
+        json.key("folders")
+        json.beginArray()
+        try journal.states(live.filter { $0.item.kind == .folder }) { recorded in
+            json.beginObject()
+            json.stateMembers(recorded.state, StateContext(recorded, paths))
+            json.key("flags")
+            json.beginArray()
+            if recorded.state.folder?.isSubscribed == true { json.value("\\Subscribed") }
+            json.endArray()
+            json.endObject()
+        }
+        json.endArray()
+        json.key("items")
+        json.beginArray()
+        try journal.states(live.filter { $0.item.kind != .folder }) { recorded in
+            json.beginObject()
+            json.stateMembers(recorded.state, StateContext(recorded, paths))
+            json.endObject()
+            if json.bytes.count >= 1 << 18 {
+                try context.output.write(json.bytes.span.bytes)
+                json.forgetWritten()
+            }
+        }
+        json.endArray()
+    }
+}
+
+extension StateContext {
+    /// As the transaction itself would have told the state.
+    init(_ recorded: RecordedState, _ paths: FolderPathTimeline) {
+        self.init(
             transaction: recorded.transaction, start: recorded.time, item: recorded.item, kinds: recorded.kinds,
             origin: recorded.origin,
             folderPath: recorded.state.message.flatMap { paths.path($0.folder, at: recorded.transaction) })

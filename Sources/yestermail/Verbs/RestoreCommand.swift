@@ -15,7 +15,8 @@ struct RestoreCommand: ParsableCommand {
             restore --plan runs it later. It can be interrupted and run again: what is done is skipped. Every restore is an operation in the journal and can be taken back with undo.
 
             Examples:
-              yestermail restore account anna --at 'yesterday 14:00' --to maildir:/tmp/anna --dry-run
+              yestermail restore account anna --at 'yesterday 14:00' \\
+                --to maildir:/tmp/anna --dry-run
               yestermail restore undelete anna --from '3 days ago' --to now
               yestermail restore item anna m1042 --at before:m1042
               yestermail restore --plan FILE
@@ -79,7 +80,8 @@ struct RestoreAccountCommand: Verb {
             Examples:
               yestermail restore account anna --at 2026-03-03 --to maildir:/tmp/anna
               yestermail restore account anna --at 'monday 09:30' --exact --yes
-              yestermail restore account anna --to maildir:/tmp/all --include-deleted --since 2026-01-01
+              yestermail restore account anna --to maildir:/tmp/all \\
+                --include-deleted --since 2026-01-01
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -96,13 +98,13 @@ struct RestoreAccountCommand: Verb {
         }
         let doing = try Restoring(context, account, .init(options))
         let point = try doing.point(at)
-        var deletedSince: TransactionID?
-        if includeDeleted { deletedSince = try since.map { try doing.range(from: $0, to: nil).first } ?? .beginning }
+        let range = try since.map { try doing.range(from: $0, to: nil) }
+        let deletedSince = includeDeleted ? range?.first ?? .beginning : nil
         var request = RestoreRequest(
             account: doing.account, point: point.transaction, selection: .account(deletedSince: deletedSince),
             target: doing.target)
         try doing.apply(options, to: &request)
-        try doing.run(request, point)
+        try doing.run(request, point, range: range)
     }
 }
 
@@ -110,7 +112,8 @@ struct RestoreItemCommand: Verb {
     static let configuration = CommandConfiguration(
         commandName: "item", abstract: "Single items as of any time, still there or long gone.",
         discussion: """
-            Without --at, an item as it is now; one that is deleted, as it was just before.
+            Without --at, an item as it is now; one that is deleted, as it was just before. A folder comes with the mail \
+            that was in it, and without the folders below.
 
             Examples:
               yestermail restore item anna m1042
@@ -145,8 +148,9 @@ struct RestoreUndeleteCommand: Verb {
             flag \\Deleted and with the keyword undelete_DD_MM_YY. What was deleted exactly at either end is included.
 
             Examples:
-              yestermail restore undelete anna --from 'yesterday 16:00' --to 'yesterday 17:00'
-              yestermail restore undelete anna --from 2026-03-01 --to 2026-03-03 --into 'Undeleted'
+              yestermail restore undelete anna --from 'yesterday 16:00'
+              yestermail restore undelete anna --from 2026-03-01 --to 2026-03-03 \\
+                --into 'Undeleted'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -174,9 +178,7 @@ struct RestoreUndeleteCommand: Verb {
         let range = try doing.range(from: from, to: end)
         let head = try doing.vault.journal.head()
         let point = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
-        guard range.first <= range.last else {
-            throw Failure(.notFound, "nothing was recorded between these two times")
-        }
+        try range.refuseEmpty(context)
         let today = context.now.civil(offsetSeconds: Int64(context.zone.offset(at: context.now)))
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let keyword = "undelete_\(two(today.day))_\(two(today.month))_\(two(Int(today.year % 100)))"
@@ -189,8 +191,9 @@ struct RestoreUndeleteCommand: Verb {
             throw Failure(
                 .notFound,
                 "nothing that is still gone was deleted from \(doing.account.state.address) between \(range.first) and \(range.last)",
-                hint: "See when something was: yestermail log \(doing.account.state.address)")
+                hint: range.gaps.first.map { context.wording(ofEndIn: $0) }
+                    ?? "See when something was: yestermail log \(doing.account.state.address)")
         }
-        try doing.run(plan, point, kind: "restore")
+        try doing.run(plan, point, range: range, kind: "restore")
     }
 }

@@ -19,7 +19,8 @@ struct RestoreDeletedAccountCommand: Verb {
             Examples:
               yestermail account list --deleted
               yestermail restore deleted-account anna@example.org --dry-run
-              yestermail restore deleted-account anna@example.org --as anna.old@example.org --to maildir:/var/mail/anna.old
+              yestermail restore deleted-account anna@example.org \\
+                --as anna.old@example.org --to maildir:/var/mail/anna.old
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions

@@ -19,8 +19,10 @@ struct RestoreExternalCommand: Verb {
             Not one byte of the other vault is written, and nobody else may be writing to it meanwhile.
 
             Examples:
-              yestermail restore external /media/usb/vault --to 'maildir:/var/mail/%d/%n' --dry-run
-              yestermail restore external /media/usb/vault --account '*@example.org' --provisioning-only --to maildir:/srv/%u
+              yestermail restore external /media/usb/vault --dry-run \\
+                --to 'maildir:/var/mail/%d/%n'
+              yestermail restore external /media/usb/vault --account '*@example.org' \\
+                --provisioning-only --to maildir:/srv/%u
               yestermail restore external /media/usb/vault --input-file accounts.txt
             """)
 

@@ -41,10 +41,19 @@ struct RestorePlanCommand: Verb {
                 .refused, "the plan removes from \(saved.request.target) what was not there then",
                 hint: "Look first with --dry-run, then add --yes")
         }
-        let point = ResolvedTime(
+        var point = ResolvedTime(
             transaction: saved.request.point,
             time: try vault.journal.withRecord(saved.request.point) { $0.time } ?? context.now,
             isNewest: saved.request.point == (try vault.journal.head().transaction))
+        let gaps = saved.unwatched.map { Gap(from: $0.from, to: $0.to) }
+        var range: ResolvedRange?
+        switch saved.request.selection {
+        case .deleted(let meant, _), .changes(let meant, _):
+            range = ResolvedRange(first: meant.lowerBound, last: meant.upperBound, gaps: gaps)
+        case .account, .items:
+            point.gap = gaps.first
+            if let gap = gaps.first { context.remark("warning: \(context.wording(of: gap))") }
+        }
         let doing = Restoring(
             context, vault, saved.request.account, at: saved.request.target, Restoring.Way(dryRun: dryRun))
         var revival: Revival?
@@ -54,7 +63,8 @@ struct RestorePlanCommand: Verb {
             }
             revival = try Revival(saved.request.account, as: saved.newAddress, in: vault)
         }
-        try doing.run(saved.narrowed(try RestorePlanner.plan(vault, saved.request)), point, kind: saved.kind) {
+        let narrowed = saved.narrowed(try RestorePlanner.plan(vault, saved.request))
+        try doing.run(narrowed, point, range: range, kind: saved.kind) {
             if saved.request.verifiesBytes { try BlobRestore.keepDamaged($0, in: vault) }
         } after: { _ in
             try revival?.finish(at: saved.request.target, context)

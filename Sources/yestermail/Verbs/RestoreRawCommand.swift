@@ -86,7 +86,9 @@ struct RestoreRawCommand: Verb {
         let head = try vault.journal.head()
         _ = try vault.projections()
         try answer(vault, found, notes, transactions: head.transaction.rawValue, began, context)
-        if notes.contains(where: \.isLoss) || !found.damaged.isEmpty { throw ExitStatus(.partial) }
+        if notes.contains(where: \.isLoss) || !found.damaged.isEmpty || !found.missing.isEmpty {
+            throw ExitStatus(.partial)
+        }
     }
 
     /// Where the headers of a message put it: to its recipient.
@@ -108,6 +110,7 @@ struct RestoreRawCommand: Verb {
         _ context: CommandContext
     ) throws {
         let took = ProgressLine.now() - began
+        let accounts = Dictionary(uniqueKeysWithValues: try vault.accounts().map { ($0.number, $0.state.address) })
         guard !context.isJSON else {
             return try context.output.json { json in
                 json.beginObject()
@@ -124,6 +127,21 @@ struct RestoreRawCommand: Verb {
                 json.key("damaged")
                 json.beginArray()
                 for digest in found.damaged { json.value(digest) }
+                json.endArray()
+                json.key("missing")
+                json.beginArray()
+                for lost in found.missing {
+                    json.beginObject()
+                    json.key("account")
+                    if let address = accounts[lost.account] { json.value(address) } else { json.null() }
+                    json.key("item")
+                    json.value(lost.item)
+                    json.key("txid")
+                    json.value(lost.transaction.rawValue)
+                    json.key("digest")
+                    json.value(lost.digest)
+                    json.endObject()
+                }
                 json.endArray()
                 json.key("repairs")
                 json.beginArray()
@@ -147,10 +165,16 @@ struct RestoreRawCommand: Verb {
         }
         for note in notes {
             try context.output.line(
-                "  \(note.isLoss ? "lost: " : "")\(TerminalText.safe(note.file)): \(TerminalText.safe(note.detail))")
+                "  \(note.isLoss ? "lost: " : "")\(TerminalText.safe(note.file))\(note.transaction.map { ", \($0)" } ?? ""): \(TerminalText.safe(note.detail))"
+            )
         }
         for digest in found.damaged {
             try context.output.line("  lost: message sha256:\(digest.hex): its bytes are damaged")
+        }
+        for lost in found.missing {
+            try context.output.line(
+                "  lost: \(TerminalText.safe(accounts[lost.account] ?? "-")) \(lost.item), \(lost.transaction): its bytes are missing (\(lost.digest))"
+            )
         }
         if let account = found.account {
             try context.output.line(

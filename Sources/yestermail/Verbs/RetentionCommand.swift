@@ -49,10 +49,10 @@ struct RetentionShowCommand: Verb {
                         as [(StaticString, Int?)]
                     {
                         json.key(key)
-                        if let days { json.value(days) } else { json.null() }
+                        json.optional(days)
                     }
                     json.key("history")
-                    if let history = rule.days.history { json.value("\(history)") } else { json.null() }
+                    json.optional(rule.days.history?.description)
                     json.key("since_txid")
                     json.value(rule.since.rawValue)
                     json.endObject()
@@ -161,10 +161,10 @@ struct RetentionSetCommand: Verb {
             json.beginObject()
             for (key, days) in [("items", days.data), ("accounts", days.account)] as [(StaticString, Int?)] {
                 json.key(key)
-                if let days { json.value(days) } else { json.null() }
+                json.optional(days)
             }
             json.key("history")
-            if let history = days.history { json.value("\(history)") } else { json.null() }
+            json.optional(days.history?.description)
             json.endObject()
         }
     }

@@ -72,8 +72,9 @@ struct ScanCommand: Verb {
                 let report = try scan(account, try source.get(), vault, context)
                 if !report.isComplete { isComplete = false }
             } catch {
+                // What the vault's own disk does not take, it takes of no other account either.
+                if wanted.count == 1 || StorageTrouble(error, vault: vault.directory) != nil { throw error }
                 let failure = Failure(error)
-                if wanted.count == 1 { throw failure }
                 ErrorReport.print(
                     Failure(failure.code, "\(account.state.address): \(failure.message)", hint: failure.hint),
                     isJSON: context.isJSON)
@@ -166,30 +167,15 @@ struct ScanCommand: Verb {
         json.value(report.bytes)
         json.key("vanished")
         json.value(report.vanished)
-        for (name, list) in [
-            ("unreadable", report.unreadable), ("unlistable", report.unlistable), ("passed_over", report.passedOver),
-        ] {
-            json.key(text: name)
-            json.beginArray()
-            for what in list { json.value(what) }
-            json.endArray()
-        }
+        json.texts("unreadable", report.unreadable)
+        json.texts("unlistable", report.unlistable)
+        json.texts("passed_over", report.passedOver)
         json.key("first_txid")
-        if let id = report.firstTransaction { json.value(id.rawValue) } else { json.null() }
+        json.optional(report.firstTransaction)
         json.key("last_txid")
-        if let id = report.lastTransaction { json.value(id.rawValue) } else { json.null() }
+        json.optional(report.lastTransaction)
         json.key("seconds")
         json.seconds(took)
         json.endObject()
-    }
-}
-
-extension JSONWriter {
-    /// Microseconds as seconds with three decimals.
-    mutating func seconds(_ microseconds: Int64) {
-        let milliseconds = max(0, microseconds) / 1_000
-        let rest = String(milliseconds % 1_000)
-        let text = "\(milliseconds / 1_000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest
-        appendJSON(Array(text.utf8))
     }
 }

@@ -20,7 +20,7 @@ struct ShowCommand: Verb {
     @Argument(help: "The account.") var account: String
     @Argument(help: ArgumentHelp("The item: m1042, or <message-id>.", valueName: "item")) var item: String
 
-    @Option(help: ArgumentHelp("As of when.", valueName: "time")) var at: String?
+    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
 
     @Option(help: ArgumentHelp("How many lines of text to show.", valueName: "n")) var lines = 200
 
@@ -136,8 +136,6 @@ struct ShowCommand: Verb {
 }
 
 extension JSONWriter {
-    mutating func optional(_ text: String?) { if let text { value(text) } else { null() } }
-
     /// What a person sees of a header.
     mutating func headers(_ headers: MIMEHeaders) {
         beginObject()
@@ -155,7 +153,7 @@ extension JSONWriter {
         key("from")
         optional(headers.from)
         key("date")
-        if let date = headers.date { value(date) } else { null() }
+        optional(headers.date)
         key("message_id")
         if let id = headers.messageID { name(id, "message_id_b64") } else { null() }
     }

@@ -25,7 +25,8 @@ struct UndoCommand: Verb {
             Examples:
               yestermail operation list
               yestermail undo 5e21c0de --dry-run
-              yestermail undo --account anna --from 'monday 09:00' --to 'monday 09:30' --where 'change:deleted folder:INBOX'
+              yestermail undo --account anna --from 'monday 09:00' --to 'monday 09:30' \\
+                --where 'change:deleted folder:INBOX'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -57,9 +58,7 @@ struct UndoCommand: Verb {
         let way = Restoring.Way(dryRun: dryRun, savePlan: savePlan)
         let doing = try Restoring(context, account, way)
         let range = try doing.range(from: from, to: end)
-        guard range.first <= range.last else {
-            throw Failure(.notFound, "nothing was recorded between these two times")
-        }
+        try range.refuseEmpty(context)
         let filter = try ChangeFilter(condition ?? "", context)
         if filter.kinds.contains(.created), !yes, !way.isOnlyPlanned {
             throw Failure(
@@ -69,11 +68,15 @@ struct UndoCommand: Verb {
         let wanted = try filter.changes(of: doing.account, in: range.first...range.last, doing.vault)
         let head = try doing.vault.journal.head()
         let point = ResolvedTime(transaction: head.transaction, time: head.time, isNewest: true)
-        guard !wanted.isEmpty else { throw Failure(.notFound, "no change in that time is meant") }
+        guard !wanted.isEmpty else {
+            throw Failure(
+                .notFound, "no change in that time is meant",
+                hint: range.gaps.first.map { context.wording(ofEndIn: $0) })
+        }
         let request = RestoreRequest(
             account: doing.account, point: head.transaction, selection: .changes(range.first...range.last, wanted),
             target: doing.target)
-        try doing.run(request, point, kind: "undo-changes")
+        try doing.run(request, point, range: range, kind: "undo-changes")
     }
 
     private func takeBack(_ operation: String, _ context: CommandContext) throws {

@@ -19,7 +19,8 @@ struct VerifyLogCommand: Verb {
 
             Examples:
               yestermail verify-log --checkpoint /media/usb/checkpoint
-              yestermail verify-log --checkpoint monday --checkpoint tuesday --key yestermail/6f1ed4f2-…
+              yestermail verify-log --checkpoint monday --checkpoint tuesday \\
+                --key yestermail/6f1ed4f2-…
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -107,7 +108,7 @@ struct VerifyLogCommand: Verb {
             json.key("size")
             if let checkpoint = held.checkpoint { json.value(checkpoint.size) } else { json.null() }
             json.key("root_hash")
-            if let checkpoint = held.checkpoint { json.value(checkpoint.root, prefix: "") } else { json.null() }
+            json.optional(hash: held.checkpoint?.root)
             json.key("verdict")
             json.value(held.verdict.name)
             json.key("problem")
@@ -122,7 +123,7 @@ struct VerifyLogCommand: Verb {
             json.key("file")
             json.value(finding.file)
             json.key("txid")
-            if let transaction = finding.transaction { json.value(transaction.rawValue) } else { json.null() }
+            json.optional(finding.transaction)
             json.key("problem")
             json.value(finding.description)
             json.endObject()

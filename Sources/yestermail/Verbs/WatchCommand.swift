@@ -141,10 +141,7 @@ struct WatchCommand: Verb {
             json.beginObject()
             json.key("event")
             json.value(name)
-            if let account {
-                json.key("account")
-                json.value(account.state.address)
-            }
+            if let account { json.accountNames(account) }
             if let reason {
                 json.key("reason")
                 json.value(reason)
@@ -165,12 +162,11 @@ struct WatchCommand: Verb {
                 json.beginObject()
                 json.key("event")
                 json.value("recorded")
-                json.key("account")
-                json.value(account.state.address)
+                json.accountNames(account)
                 json.key("first_txid")
-                if let id = report.firstTransaction { json.value(id.rawValue) } else { json.null() }
+                json.optional(report.firstTransaction)
                 json.key("last_txid")
-                if let id = report.lastTransaction { json.value(id.rawValue) } else { json.null() }
+                json.optional(report.lastTransaction)
                 for (name, count) in counts {
                     json.key(text: name)
                     json.value(count)
