@@ -69,7 +69,7 @@ struct TortureTests {
     @Test(
         "When any system call that writes fails, the program says so, and nothing is lost",
         .enabled(if: hasShim, "the shim cannot be built: no C compiler"))
-    func errors() { torture(["calls", "--what", "errors"], "--every", 70, isStride: true) }
+    func errors() { torture(["calls", "--what", "errors"], "--every", 20, isStride: true) }
 
     @Test("A flipped bit in any file is found and named, gives no wrong answer, and is healed")
     func bits() { torture(["all-bits", "--sample", "400"], "--count", 20_000) }
