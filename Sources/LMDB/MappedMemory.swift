@@ -4,6 +4,9 @@ internal import Synchronization
 /// The pages of memory maps that this process holds: they are the kernel's cache, but count as the process's memory as long as
 /// they are mapped. Whoever walks through a large environment would hold all of it; here what was walked through is given
 /// back from time to time. The kernel keeps the pages, and maps them again when they are touched.
+///
+/// A process that looks up a few keys is best served by the few pages these are on: the kernel would read megabytes around each of
+/// them. So maps begin without read-ahead, and get it from the first ``stride`` of pages on.
 enum MappedMemory {
     /// Pages (4,096 bytes) of files, programs included, beyond which maps are given back: 32 MiB.
     private static let limit = 8_192
@@ -11,13 +14,17 @@ enum MappedMemory {
     private static let stride: UInt64 = 512
 
     private static let touched = Atomic<UInt64>(0)
+    private static let isReadingAhead = Atomic<Bool>(false)
     /// Length by first address.
     private static let maps = Mutex<[UInt: Int]>([:])
 
     /// A page was come to.
     @inline(__always) static func touch() {
         let before = touched.wrappingAdd(1, ordering: .relaxed).oldValue
-        if before % stride == stride - 1 { giveBack() }
+        if before % stride == stride - 1 {
+            readAhead()
+            giveBack()
+        }
     }
 
     /// Remembers the map of the file, `length` bytes of it; its address, for ``forget(_:)``. nil where the kernel does not tell.
@@ -26,21 +33,34 @@ enum MappedMemory {
         guard unsafe stat(file, &found) == 0, let address = address(inode: UInt64(found.st_ino), length: length) else {
             return nil
         }
-        maps.withLock { $0[address] = length }
+        maps.withLock { maps in
+            maps[address] = length
+            if !isReadingAhead.load(ordering: .relaxed) { advise(MADV_RANDOM, address, length) }
+        }
         return address
     }
 
     /// To be called before the map is removed.
     static func forget(_ address: UInt) { _ = maps.withLock { $0.removeValue(forKey: address) } }
 
+    private static func readAhead() {
+        guard !isReadingAhead.load(ordering: .relaxed) else { return }
+        maps.withLock { maps in
+            isReadingAhead.store(true, ordering: .relaxed)
+            for (address, length) in maps { advise(MADV_NORMAL, address, length) }
+        }
+    }
+
     private static func giveBack() {
         guard let held = residentFilePages(), held > limit else { return }
         maps.withLock { maps in
-            for (address, length) in maps {
-                // SAFETY: the map is there as long as it is registered, and it is of a file and shared: nothing is lost.
-                _ = unsafe madvise(UnsafeMutableRawPointer(bitPattern: address), length, MADV_DONTNEED)
-            }
+            for (address, length) in maps { advise(MADV_DONTNEED, address, length) }
         }
+    }
+
+    private static func advise(_ advice: Int32, _ address: UInt, _ length: Int) {
+        // SAFETY: the map is there as long as it is registered, and it is of a file and shared: nothing is lost.
+        _ = unsafe madvise(UnsafeMutableRawPointer(bitPattern: address), length, advice)
     }
 
     /// The third number of `/proc/self/statm`: resident pages that belong to files.

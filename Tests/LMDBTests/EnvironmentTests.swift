@@ -29,8 +29,8 @@ extension LMDB.Environment {
     }
 }
 
-/// `Rss` of the map of that file, as `/proc/self/smaps` tells it.
-private func residentBytes(ofMap file: String) -> Int? {
+/// What `/proc/self/smaps` tells of the map of that file under this name.
+private func smaps(_ name: String, ofMap file: String) -> Substring? {
     guard let stream = fopen("/proc/self/smaps", "r") else { return nil }
     defer { fclose(stream) }
     var text: [UInt8] = []
@@ -38,11 +38,64 @@ private func residentBytes(ofMap file: String) -> Int? {
     while case let count = fread(&piece, 1, piece.count, stream), count > 0 { text += piece[..<count] }
     let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
     guard let map = lines.firstIndex(where: { $0.hasSuffix(file) }) else { return nil }
-    let rss = lines[map...].first { $0.hasPrefix("Rss:") }
-    return rss.flatMap { Int($0.dropFirst(4).dropLast(2).filter { $0 != " " }) }.map { $0 * 1_024 }
+    return lines[map...].first { $0.hasPrefix(name + ":") }?.dropFirst(name.utf8.count + 1)
+}
+
+private func residentBytes(ofMap file: String) -> Int? {
+    smaps("Rss", ofMap: file).flatMap { Int($0.dropLast(2).filter { $0 != " " }) }.map { $0 * 1_024 }
+}
+
+/// Whether the kernel was told that the map is read here and there.
+private func isWithoutReadAhead(map file: String) -> Bool? {
+    smaps("VmFlags", ofMap: file)?.split(separator: " ").contains("rr")
+}
+
+/// How many bytes of the file the kernel has in its cache; with `forget`, after it was asked to have none.
+private func cachedBytes(of file: String, forget: Bool = false) -> Int {
+    let descriptor = Glibc.open(file, O_RDONLY)
+    defer { close(descriptor) }
+    if forget {
+        fsync(descriptor)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+    }
+    let length = Int(lseek(descriptor, 0, SEEK_END))
+    guard let map = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), map != MAP_FAILED else { return 0 }
+    defer { munmap(map, length) }
+    var pages = [UInt8](repeating: 0, count: (length + 4_095) / 4_096)
+    mincore(map, length, &pages)
+    return pages.count { $0 & 1 == 1 } * 4_096
 }
 
 struct EnvironmentTests {
+    @Test("Who looks up one key reads the pages it is on, and who walks reads ahead")
+    func readAhead() async throws {
+        let scratch = Scratch("lmdb")
+        let rows: UInt64 = 20_000
+        do {
+            let environment = try open(scratch)
+            let (one, value) = (environment.table("one"), [UInt8](repeating: 1, count: 2_000))
+            try environment.write { (transaction: inout WriteTransaction) in
+                for row in 0..<rows { try transaction.append(one, Key(row), value.span.bytes) }
+            }
+        }
+        let file = scratch.appending("data.mdb").string
+        if cachedBytes(of: file, forget: true) > 1 << 20 {
+            try Test.cancel("what this file system has read cannot be forgotten")
+        }
+        let path = scratch.path.string
+        // In a process of its own: others have come to many pages before.
+        await #expect(processExitsWith: .success) { [path = path as String, file = file as String] in
+            var options = Environment.Options()
+            options.readOnly = true
+            let environment = try Environment(path: path, tables: ["one", "two"], options: options)
+            #expect(try environment.get(12_345)?.count == 2_000)
+            #expect(cachedBytes(of: file) < 1 << 20)
+            #expect(isWithoutReadAhead(map: file) == true)
+            for row in 0..<600 { _ = try environment.get(UInt64(row)) }
+            #expect(isWithoutReadAhead(map: file) == false)
+        }
+    }
+
     @Test("A walk through a large environment does not hold all of it in memory")
     func memoryOfAWalk() throws {
         let scratch = Scratch("lmdb", isVolatile: true)

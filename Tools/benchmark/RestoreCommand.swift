@@ -20,17 +20,18 @@ struct RestoreCommand: ParsableCommand {
         try vault.make()
         try vault.grow(to: messages)
         _ = try vault.measure(["scan", "--quiet"])
-        let isCold = RestoreCommand.forgetCaches()
         var table = Table(
             "\(messages) messages of one account: median of \(rounds)",
             ["what", "ms", "MB at most", "goal"])
         let account = GrowingVault.account
         let out = work + "/out"
-        func row(_ name: String, goal: String, isCold: Bool = false, _ arguments: (Int) -> [String]) throws {
+        func row(
+            _ name: String, goal: String, prepare: () -> Void = {}, _ arguments: (Int) -> [String]
+        ) throws {
             var (walls, memory): ([Double], Int) = ([], 0)
             for round in 0..<rounds {
                 Shell.removeTree(out)
-                if isCold { _ = RestoreCommand.forgetCaches() }
+                prepare()
                 let measured = try vault.measure(arguments(round))
                 walls.append(measured.wall * 1e3)
                 memory = max(memory, measured.memory)
@@ -40,10 +41,17 @@ struct RestoreCommand: ParsableCommand {
         }
         let half = messages / 2
         // Another item each time, as of just after it was captured, into a mailbox that is not there.
+        func item(_ round: Int) -> [String] {
+            ["restore", "item", account, "m\(half + round * 997)", "--at", "last", "--to", "maildir:" + out]
+        }
+        try row("one item as of T", goal: "", item)
         try row(
-            "one item as of T, \(isCold ? "cold" : "warm: caches cannot be emptied here")", goal: "50 ms", isCold: true
-        ) {
-            ["restore", "item", account, "m\(half + $0 * 997)", "--at", "last", "--to", "maildir:" + out]
+            "one item as of T, nothing of the vault in memory", goal: "50 ms",
+            prepare: { RestoreCommand.forget(vault.path) }, item)
+        if RestoreCommand.forgetCaches() {
+            try row(
+                "one item as of T, nothing of the machine's programs either", goal: "",
+                prepare: { _ = RestoreCommand.forgetCaches() }, item)
         }
         try row("the plan for the account, nothing there", goal: "1000 ms") { _ in
             ["restore", "account", account, "--to", "maildir:" + out, "--dry-run"]
@@ -67,6 +75,17 @@ struct RestoreCommand: ParsableCommand {
         }
         print(table.text)
         print("\nload at the end  " + (Shell.text(of: "/proc/loadavg") ?? ""))
+    }
+
+    /// Has the kernel forget what it has read of the files below `path`.
+    private static func forget(_ path: String) {
+        sync()
+        for file in (Shell.output(["find", path, "-type", "f"]) ?? "").split(separator: "\n") {
+            let descriptor = open(String(file), O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+            close(descriptor)
+        }
     }
 
     /// Empties the kernel's caches; false where that may not be done.

@@ -33,6 +33,11 @@ enum Shell {
     static func run(
         _ arguments: [String], output: String, error: String
     ) throws -> (status: Int32, usage: rusage) {
+        try wait(for: start(arguments, output: output, error: error))
+    }
+
+    /// Starts `arguments`, and does not wait: the process.
+    static func start(_ arguments: [String], output: String, error: String) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -45,6 +50,10 @@ enum Shell {
         var child: pid_t = 0
         let code = posix_spawnp(&child, arguments[0], &actions, nil, pointers, environ)
         guard code == 0 else { throw BenchFailure("\(arguments[0]): \(String(cString: strerror(code)))") }
+        return child
+    }
+
+    static func wait(for child: pid_t) throws -> (status: Int32, usage: rusage) {
         var status: Int32 = 0
         var usage = rusage()
         while wait4(child, &status, 0, &usage) < 0 {
@@ -52,6 +61,12 @@ enum Shell {
         }
         let signal = status & 0x7F
         return (signal == 0 ? status >> 8 & 0xFF : 128 + signal, usage)
+    }
+
+    /// Whether a process that is not waited for yet has ended.
+    static func hasEnded(_ child: pid_t) -> Bool {
+        var information = siginfo_t()
+        return waitid(P_PID, id_t(child), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo != 0
     }
 
     /// The output of a short command; nil when it failed.
