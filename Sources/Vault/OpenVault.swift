@@ -60,8 +60,8 @@ public final class OpenVault: Sendable {
     /// The id of the vault in `directory`.
     public static func id(of directory: FilePath) throws -> UniqueID { try VaultFormat(readingIn: directory).id }
 
-    /// Makes an empty vault in `directory`, which must be missing or empty. `FORMAT` is written
-    /// last: what a crash leaves before it is no vault, and is refused as a directory that is not empty.
+    /// Makes an empty vault in `directory`, which must be missing, empty, or left by a creation that was interrupted. `FORMAT` is
+    /// written last: what a crash leaves before it is no vault, and is begun anew by the next creation.
     public static func create(
         _ directory: FilePath, clock: WallClock = .system, using generator: inout some RandomNumberGenerator
     ) throws {

@@ -13,7 +13,7 @@ struct LogDumpCommand: Verb {
 
             Examples:
               yestermail log dump > audit.jsonl
-              yestermail log dump --account anna --from 2026-03-01 | jq -c .changes[]
+              yestermail log dump --account anna --from 2026-03-01 | jq -c '.changes[]'
             """)
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
