@@ -64,7 +64,7 @@ extension BlobStore {
         let count = try index.environment.read { try $0.count(parts) }
         guard count > 0 else { return [] }
         var referenced = ReferencedDigests()
-        try eachRecipe(behind: [:]) { referenced.insert($0) }
+        try eachRecipe(of: known) { referenced.insert($0) }
         referenced.settle()
         var dead: [Digest] = []
         try index.environment.read { transaction in
@@ -78,13 +78,16 @@ extension BlobStore {
         return dead
     }
 
-    /// The parts named by the recipes of messages that the table of messages has, in frames behind `ends`.
-    private func eachRecipe(behind ends: [UInt32: UInt32], _ body: (Digest) throws -> Void) throws {
+    /// The parts of the recipes behind `ends`, by pack, of those messages that `live` picks. Throws where a pack is damaged: what its messages
+    /// are made of is not known.
+    func eachRecipe(
+        behind ends: [UInt32: UInt32] = [:], of live: ([FrameEntry]) throws -> [FrameEntry],
+        _ body: (Digest) throws -> Void
+    ) throws {
         let loader = FrameLoader()
         let decoded = ByteBuffer()
         for row in try index.allPacks() where row.end > ends[row.number] ?? 0 {
-            let name = path + "/" + PackFormat.fileName(row.number)
-            let file = try OpenFile(name, O_RDONLY)
+            let file = try OpenFile(path + "/" + PackFormat.fileName(row.number), O_RDONLY)
             var at = max(PackFormat.headerLength, Int(ends[row.number] ?? 0))
             while at < Int(row.end) {
                 guard let header = try loader.header(file, at: at) else { throw damaged(row.number, at, "no frame") }
@@ -93,17 +96,20 @@ extension BlobStore {
                 guard let entries = try loader.table(file, at: at, header) else {
                     throw damaged(row.number, at, "the frame's table is damaged")
                 }
-                let withRecipe = entries.enumerated().filter { $0.element.recipeLength > 0 }
-                guard !withRecipe.isEmpty else { continue }
-                let places = try index.locations(withRecipe.map(\.element.digest), .messages)
-                let live = zip(withRecipe, places).filter { $1 != nil }.map(\.0.element)
-                guard !live.isEmpty else { continue }
+                let wanted = try live(entries.filter { $0.recipeLength > 0 })
+                guard !wanted.isEmpty else { continue }
                 if let fault = try loader.payload(file, at: at, header, into: decoded) {
                     throw damaged(row.number, at, fault)
                 }
-                for entry in live { try BlobStore.eachPart(decoded.bytes(entry.offset, entry.recipeLength), body) }
+                for entry in wanted { try BlobStore.eachPart(decoded.bytes(entry.offset, entry.recipeLength), body) }
             }
         }
+    }
+
+    /// Those that the index has, and has not condemned.
+    private func known(_ messages: [FrameEntry]) throws -> [FrameEntry] {
+        guard !messages.isEmpty else { return [] }
+        return zip(messages, try index.locations(messages.map(\.digest), .messages)).filter { $1 != nil }.map(\.0)
     }
 
     /// The parts a recipe is made of, in order.
@@ -158,7 +164,7 @@ extension BlobStore {
         try move(digests, from: index.condemnedMessages, to: index.messages, overwriting: false)
         var needed: [Digest] = []
         // What was rescued may lie anywhere.
-        try eachRecipe(behind: digests.isEmpty ? ends : [:]) { needed.append($0) }
+        try eachRecipe(behind: digests.isEmpty ? ends : [:], of: known) { needed.append($0) }
         try move(needed, from: index.condemnedParts, to: index.parts, overwriting: false)
     }
 }

@@ -35,7 +35,7 @@ extension BlobStore {
         let last = try index.lastPack()
         guard let last else { return OpenFile.exists(path + "/" + PackFormat.fileName(1)) }
         // One more may just be beginning.
-        return OpenFile.exists(path + "/" + PackFormat.fileName(last.number + 2))
+        return OpenFile.exists(path + "/" + PackFormat.fileName(last.number &+ 2))
     }
 
     /// Heals the packs: single bits from the checksums, headers and directories from what they follow from. A frame that cannot
@@ -52,10 +52,14 @@ extension BlobStore {
             guard try lock.tryLock() else { throw BlobError.busy(path: path) }
             defer { lock.unlock() }
             let rows = try index.allPacks()
-            var last = rows.last?.number ?? 0
+            // Packs have the numbers from 1 on. A row behind a number that has none is a wrong row, and no pack that is gone.
+            var rowOf: [UInt32: PackRow] = [:]
+            for row in rows { rowOf[row.number] = row }
+            var last: UInt32 = 0
+            while rowOf[last + 1] != nil { last += 1 }
             while OpenFile.exists(path + "/" + PackFormat.fileName(last + 1)) { last += 1 }
             for number in last >= 1 ? Array(1...last) : [] {
-                if try heal(number, rows.first { $0.number == number }, keepCopy, report, &saved) { changed = true }
+                if try heal(number, rowOf[number], keepCopy, report, &saved) { changed = true }
             }
             if changed {
                 // What was open of the old files is not written to any more.

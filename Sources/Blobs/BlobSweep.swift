@@ -60,7 +60,7 @@ extension BlobStore {
         deadSet.settle()
         // The parts that only they refer to: those of all others stay.
         var needed = ReferencedDigests()
-        try eachRecipe(except: deadSet) { needed.insert($0) }
+        try eachRecipe(of: { $0.filter { !deadSet.contains($0.digest) } }) { needed.insert($0) }
         needed.settle()
         for row in try index.allPacks() {
             let pack = try sweepPlan(row, dead: (deadSet, needed))
@@ -73,27 +73,6 @@ extension BlobStore {
             report.bytes += pack.deadBytes
         }
         return report
-    }
-
-    /// The parts named by the recipes of all messages but these.
-    private func eachRecipe(except dead: ReferencedDigests, _ body: (Digest) throws -> Void) throws {
-        let loader = FrameLoader()
-        let decoded = ByteBuffer()
-        for row in try index.allPacks() {
-            let file = try OpenFile(path + "/" + PackFormat.fileName(row.number), O_RDONLY)
-            var at = PackFormat.headerLength
-            while at < Int(row.end) {
-                guard let header = try loader.header(file, at: at) else { throw damaged(row.number, at, "no frame") }
-                defer { at += header.frameLength }
-                guard header.kind == .messages, let entries = try loader.table(file, at: at, header) else { continue }
-                let live = entries.filter { $0.recipeLength > 0 && !dead.contains($0.digest) }
-                guard !live.isEmpty else { continue }
-                if let fault = try loader.payload(file, at: at, header, into: decoded) {
-                    throw damaged(row.number, at, fault)
-                }
-                for entry in live { try BlobStore.eachPart(decoded.bytes(entry.offset, entry.recipeLength), body) }
-            }
-        }
     }
 
     func damaged(_ pack: UInt32, _ offset: Int, _ reason: String) -> BlobError {

@@ -231,4 +231,38 @@ import Testing
         #expect(try store.locations(of: [wanted]).first??.size == UInt64(messages[3].count))
         #expect(try store.check(tables, report: { _ in }).findings == 0)
     }
+
+    @Test("A row of the index for a pack that never was makes none, and loses nothing", arguments: [3, 30] as [UInt8])
+    func aPackThatNeverWas(bit: UInt8) throws {
+        let scratch = BlobScratch()
+        var options = BlobOptions()
+        options.packBytes = 20_000
+        options.batchBytes = 5_000
+        let messages = corpus(16, 40)
+        do {
+            let store = try scratch.store(options)
+            for part in 0..<4 { try store.store(Array(messages[part * 10..<(part + 1) * 10])) }
+        }
+        let packs = scratch.packs
+        #expect(2..<8 ~= packs.count)
+        // The last row: LMDB writes the lengths of value and key before it.
+        let number = UInt32(packs.count)
+        let key: [UInt8] =
+            [36, 0, 0, 0, 0, 0, 4, 0] + (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) }
+        var changed = 0
+        try change(scratch.path + "/blobs/index/data.mdb") { bytes in
+            for at in 0..<bytes.count - 12 where Array(bytes[at..<at + 12]) == key {
+                bytes[at + 11 - Int(bit / 8)] ^= 1 << (bit % 8)
+                changed += 1
+            }
+        }
+        #expect(changed > 0)
+        let store = try scratch.store(options)
+        var notes: [RepairNote] = []
+        try store.repair(keepCopy: { _ in }, report: { notes.append($0) })
+        #expect(notes.count == 1 && notes.allSatisfy { !$0.isLoss }, "\(notes)")
+        #expect(scratch.packs == packs)
+        #expect(try store.check(report: { _ in }).findings == 0)
+        for message in messages { #expect(try store.reader().bytes(digest(message)) == message) }
+    }
 }

@@ -38,7 +38,7 @@ extension Failure {
     private static let checkHint = "Find out how much is damaged: yestermail check --read-data"
     private static let spaceHint =
         "Free some space on that file system and run it again: what has been recorded is kept"
-    private static let ownerHint = "Run it as the user who owns the vault"
+    private static let ownerHint = "Run it as a user who may do that: mostly the one who owns the vault"
 
     private init(file error: FileError) {
         if error.isPermission {

@@ -122,8 +122,11 @@ struct RestoreItemCommand: Verb {
 
     @OptionGroup(title: "Global options") var global: GlobalOptions
     @Argument(help: "The account.") var account: String
-    @Argument(help: ArgumentHelp("The items: m1042, or <message-id>.", valueName: "item")) var items: [String]
-    @Option(help: ArgumentHelp("As of when. Default: last.", valueName: "time")) var at: String?
+    @Argument(help: ArgumentHelp("The items: m1042, f7, or <message-id>.", valueName: "item")) var items: [String]
+    @Option(
+        help: ArgumentHelp(
+            "As of when. Default: last; of what is deleted, just before its deletion.", valueName: "time")) var at:
+        String?
     @Option(help: ArgumentHelp("Into this folder.", valueName: "folder")) var into: String?
     @OptionGroup var options: RestoreOptions
 
