@@ -60,7 +60,8 @@ extension BlobStore {
         deadSet.settle()
         // The parts that only they refer to: those of all others stay.
         var needed = ReferencedDigests()
-        try eachRecipe(of: { $0.filter { !deadSet.contains($0.digest) } }) { needed.insert($0) }
+        func stays(_ message: FrameEntry) -> Bool { !deadSet.contains(message.digest) }
+        try eachRecipe(of: { $0.filter(stays) }, { needed.insert($0) })
         needed.settle()
         for row in try index.allPacks() {
             let pack = try sweepPlan(row, dead: (deadSet, needed))
