@@ -9,18 +9,22 @@ extension BlobStore {
 
     /// The messages of the store that `referenced` has not; durable ones only.
     public func unreferenced(_ referenced: ReferencedDigests) throws -> [Digest] {
-        var dead: [Digest] = []
-        let table = index.messages
+        try digests(in: index.messages) { !referenced.contains($0) }
+    }
+
+    /// The keys of a table that are digests `isWanted` is true of, in their order.
+    private func digests(in table: Table, where isWanted: (Digest) -> Bool) throws -> [Digest] {
         try index.environment.read { transaction in
             try transaction.cursor(table) { cursor in
+                var found: [Digest] = []
                 while try cursor.nextPrefetching() {
                     guard cursor.key.byteCount == Digest.byteCount else { continue }
                     let digest = Digest(cursor.key)
-                    if !referenced.contains(digest) { dead.append(digest) }
+                    if isWanted(digest) { found.append(digest) }
                 }
+                return found
             }
         }
-        return dead
     }
 
     /// How far each pack goes now.
@@ -66,16 +70,7 @@ extension BlobStore {
         var referenced = ReferencedDigests()
         try eachRecipe(of: known) { referenced.insert($0) }
         referenced.settle()
-        var dead: [Digest] = []
-        try index.environment.read { transaction in
-            try transaction.cursor(parts) { cursor in
-                while try cursor.nextPrefetching() {
-                    let digest = Digest(cursor.key)
-                    if !referenced.contains(digest) { dead.append(digest) }
-                }
-            }
-        }
-        return dead
+        return try digests(in: parts) { !referenced.contains($0) }
     }
 
     /// The parts of the recipes behind `ends`, by pack, of those messages that `live` picks. Throws where a pack is damaged: what its messages
@@ -144,17 +139,7 @@ extension BlobStore {
 
     /// The condemned messages that `referenced` has.
     public func condemned(in referenced: ReferencedDigests) throws -> [Digest] {
-        var found: [Digest] = []
-        let table = index.condemnedMessages
-        try index.environment.read { transaction in
-            try transaction.cursor(table) { cursor in
-                while try cursor.nextPrefetching() {
-                    let digest = Digest(cursor.key)
-                    if referenced.contains(digest) { found.append(digest) }
-                }
-            }
-        }
-        return found
+        try digests(in: index.condemnedMessages) { referenced.contains($0) }
     }
 
     /// Brings back messages that something refers to after all, and every part that a message needs which is in the table of messages.

@@ -354,13 +354,13 @@ struct ExternalRestore {
                 json.key("source_account_id")
                 json.value(outcome.foreign.state.id.description)
                 json.key("account_id")
-                if let own = outcome.own { json.value(own.state.id.description) } else { json.null() }
+                json.optional(outcome.own?.state.id.description)
                 json.key("new")
                 json.value(outcome.isNew)
                 json.key("target")
-                if let target = outcome.target { json.value(target.description) } else { json.null() }
+                json.optional(outcome.target?.description)
                 json.key("operation")
-                if let operation = outcome.operation { json.value(operation.description) } else { json.null() }
+                json.optional(outcome.operation?.description)
                 for (name, count) in [
                     ("restored", outcome.restored), ("merged", outcome.merged), ("skipped", outcome.skipped),
                     ("unrestored", outcome.unrestored.count), ("folders_created", outcome.foldersCreated),
@@ -375,7 +375,7 @@ struct ExternalRestore {
             }
             json.endArray()
             json.key("saved_as")
-            if let file { json.value(file) } else { json.null() }
+            json.optional(file)
             json.endObject()
         }
     }

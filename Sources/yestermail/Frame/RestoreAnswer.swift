@@ -117,7 +117,7 @@ struct RestoreAnswer {
             json.unrestored(plan.unrestored)
             json.passedOver(plan.conflicts.map { ($0.item, $0.why) })
             json.key("saved_as")
-            if let file { json.value(file) } else { json.null() }
+            json.optional(file)
             json.endObject()
         }
         if !plan.unrestored.isEmpty { throw ExitStatus(.partial) }

@@ -69,7 +69,7 @@ struct RestoreRawCommand: Verb {
                 json.key("bytes")
                 json.value(bytes)
                 json.key("saved_as")
-                if let savePlan { json.value(savePlan) } else { json.null() }
+                json.optional(savePlan)
                 json.endObject()
             }
         }
@@ -123,7 +123,7 @@ struct RestoreRawCommand: Verb {
                 json.key("recovered")
                 json.value(found.recovered)
                 json.key("recovered_account")
-                if let account = found.account { json.value(account) } else { json.null() }
+                json.optional(found.account)
                 json.key("damaged")
                 json.beginArray()
                 for digest in found.damaged { json.value(digest) }
@@ -133,7 +133,7 @@ struct RestoreRawCommand: Verb {
                 for lost in found.missing {
                     json.beginObject()
                     json.key("account")
-                    if let address = accounts[lost.account] { json.value(address) } else { json.null() }
+                    json.optional(accounts[lost.account])
                     json.key("item")
                     json.value(lost.item)
                     json.key("txid")
@@ -150,7 +150,7 @@ struct RestoreRawCommand: Verb {
                     json.key("file")
                     json.value(note.file)
                     json.key("txid")
-                    if let id = note.transaction { json.value(id.rawValue) } else { json.null() }
+                    json.optional(note.transaction)
                     json.key("detail")
                     json.value(note.detail)
                     json.key("loss")
